@@ -1,0 +1,74 @@
+import type { DatasetId } from "../value-object/dataset-id.ts";
+import type { Fence } from "../value-object/fence.ts";
+import type { PinnedInput } from "../value-object/fingerprint.ts";
+import type { RunId } from "../value-object/run-id.ts";
+import type { TargetDate } from "../value-object/target-date.ts";
+
+export type ResultColumn = { readonly name: string; readonly type: string };
+
+/** What one check saw. `observed` and `expected` are for a person; `passed` decides. */
+export type CheckResult = {
+  readonly name: string;
+  readonly on: "rows" | "result";
+  readonly passed: boolean;
+  readonly observed: string;
+  readonly expected: string;
+};
+
+/** Facts of a finished calculation, before anything is published. */
+export type Calculation = {
+  readonly rows: number;
+  readonly columns: readonly ResultColumn[];
+  readonly checks: readonly CheckResult[];
+  /** Rows of the input, after the contract. */
+  readonly rowsRead: number;
+  /** What a person should know of the input and no rule forbids, such as a column that the contract does not name. */
+  readonly notes: readonly string[];
+};
+
+/** The Parquet bytes of a result that no reader is told about yet. */
+export type StagedResult = Calculation & {
+  readonly stagedKey: string;
+  readonly sizeBytes: number;
+  /** Of the staged bytes, which carry a stamp of the run. */
+  readonly sha256: string;
+  readonly definitionDigest: string;
+  readonly calculateMs: number;
+  readonly peakMemoryBytes: number;
+};
+
+/** Time that each step took, in milliseconds. */
+export type Timings = {
+  readonly inspectMs: number;
+  readonly loadMs: number;
+  readonly analyzeMs: number;
+};
+
+/** The record beside a published result: what it was made from, by what, and what was checked. */
+export type Manifest = {
+  readonly version: 1;
+  readonly dataset: DatasetId;
+  readonly date: TargetDate;
+  readonly runId: RunId;
+  readonly fence: Fence;
+  readonly publishedAt: string;
+  readonly definitionDigest: string;
+  readonly inputs: readonly PinnedInput[];
+  readonly rowsRead: number;
+  readonly notes: readonly string[];
+  readonly result: {
+    readonly key: string;
+    readonly rows: number;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+    readonly columns: readonly ResultColumn[];
+  };
+  readonly checks: readonly CheckResult[];
+  readonly engine: { readonly service: string; readonly polars: string; readonly node: string };
+  readonly timings: Timings;
+  readonly peakMemoryBytes: number;
+  /** Key of this record's immutable copy. */
+  readonly key: string;
+  /** Key of the record of the result that this one replaced. */
+  readonly previous: string | null;
+};

@@ -1,0 +1,42 @@
+/**
+ * One pinned file of the input.
+ * `uri` is what people see and holds no secret. `location` is where the pinned bytes lie: a `file:` URL that is read in
+ * place, or a key of the store.
+ */
+export type PinnedInput = {
+  readonly uri: string;
+  readonly location: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** A strong validator of the source, quotes included, where it gave one. */
+  readonly etag?: string;
+  /** Hint of the source, ISO 8601 in UTC. */
+  readonly modifiedAt?: string;
+  readonly fetchedAt: string;
+};
+
+/** What a look at the source tells without reading it all. */
+export type InspectedInput = Pick<PinnedInput, "uri"> &
+  Partial<Pick<PinnedInput, "sizeBytes" | "sha256" | "etag" | "modifiedAt">>;
+
+/**
+ * Compares the input of now with an earlier one: by content where both sha256 are known, else by strong validator of the
+ * same address. A time, a size or a weak validator never proves sameness.
+ */
+export function compareInputs(
+  now: readonly InspectedInput[],
+  then: readonly InspectedInput[],
+): "same" | "different" | "unknown" {
+  if (now.length !== then.length) return "different";
+  if (now.every((file) => file.sha256 !== undefined) && then.every((file) => file.sha256 !== undefined)) {
+    const digests = (files: readonly InspectedInput[]) =>
+      files
+        .map((file) => file.sha256)
+        .toSorted()
+        .join();
+    return digests(now) === digests(then) ? "same" : "different";
+  }
+  const before = new Map(then.map((file) => [file.uri, file]));
+  const proven = now.every((file) => file.etag !== undefined && before.get(file.uri)?.etag === file.etag);
+  return proven ? "same" : "unknown";
+}

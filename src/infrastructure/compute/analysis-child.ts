@@ -1,0 +1,122 @@
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Calculation } from "../../domain/model/analysis-result.ts";
+import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts";
+import { AnalysisFailure, Crashed } from "../../domain/model/failure.ts";
+import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
+import { hashFile } from "../file-hash.ts";
+import type { ChildMessage, ChildOrder, ChildResult } from "./child-protocol.ts";
+import { compressionOf, decompress } from "./decompress.ts";
+import { stampParquet } from "./stamp-parquet.ts";
+
+type LocalFile = { readonly uri: string; readonly path: string };
+
+export type ChildCalculation = {
+  readonly calculate: (order: {
+    readonly definition: DatasetDefinition;
+    readonly date: TargetDate;
+    readonly files: readonly LocalFile[];
+    readonly resultPath: string;
+  }) => Promise<Calculation>;
+  readonly warmUp: (csvPath: string, resultPath: string) => Promise<void>;
+  readonly warmUpCsv: string;
+  readonly importDefinition: (
+    file: string,
+  ) => Promise<{ readonly exports: { readonly default?: unknown }; readonly digest: string }>;
+};
+
+/**
+ * Warms up and does one calculation for the parent, which then ends this process. Ends at once when the parent is gone.
+ * @param definitions files to import ahead; without any there is no time to warm up, the order is waiting
+ */
+export async function serveParent(child: ChildCalculation, definitions: readonly string[]): Promise<void> {
+  endWithParent();
+  if (definitions.length > 0) await warm(child, definitions);
+  const ordered = new Promise<ChildOrder>((resolve) =>
+    process.once("message", (order) => resolve(order as ChildOrder)),
+  );
+  await say({ kind: "ready" });
+  await say(await answer(child, await ordered));
+}
+
+async function answer(child: ChildCalculation, order: ChildOrder): Promise<ChildMessage> {
+  try {
+    return { kind: "done", result: await carryOut(child, order) };
+  } catch (error) {
+    const { code, message, details } = asFailure(error);
+    return { kind: "failed", code, message, details };
+  }
+}
+
+async function carryOut({ calculate, importDefinition }: ChildCalculation, order: ChildOrder): Promise<ChildResult> {
+  const { exports, digest } = await importDefinition(order.definitionFile);
+  if (digest !== order.definitionDigest) {
+    throw new Crashed(`the definition ${order.definitionFile} was changed since the service started: start it again`);
+  }
+  // The parent has validated these very bytes.
+  const definition = exports.default as DatasetDefinition;
+  const files: LocalFile[] = [];
+  for (const file of order.files) files.push(await plain(file, join(order.folder, `input-${files.length}`)));
+  const resultPath = join(order.folder, "result.parquet");
+  const date = parseTargetDate(order.date);
+  const calculation = await calculate({ definition, date, files, resultPath });
+  await stampParquet(resultPath, order.stamp);
+  const { size } = await stat(resultPath);
+  return {
+    calculation,
+    resultPath,
+    sizeBytes: size,
+    sha256: await hashFile(resultPath),
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+async function plain({ uri, path }: LocalFile, target: string): Promise<LocalFile> {
+  const compression = await compressionOf(path);
+  if (compression === undefined) return { uri, path };
+  await decompress(uri, path, target, compression);
+  return { uri, path: target };
+}
+
+async function warm(
+  { warmUp, warmUpCsv, importDefinition }: ChildCalculation,
+  definitions: readonly string[],
+): Promise<void> {
+  // One that cannot be loaded any more says so when it is ordered.
+  await Promise.allSettled(definitions.map(importDefinition));
+  const folder = await mkdtemp(join(tmpdir(), "analysis-warm-up-"));
+  try {
+    const csv = join(folder, "input.csv");
+    await writeFile(csv, warmUpCsv);
+    await warmUp(csv, join(folder, "result.parquet"));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function asFailure(error: unknown): AnalysisFailure {
+  if (error instanceof AnalysisFailure) return error;
+  return new Crashed(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function say(message: ChildMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send?.(message, undefined, undefined, (error: Error | null) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+}
+
+/**
+ * A thread of its own, since neither a running query nor an endless loop in an analysis lets this one see that the parent
+ * is gone; SIGKILL, since `process.exit` waits for a running query.
+ */
+function endWithParent(): void {
+  const watch = `
+    const parent = ${process.ppid};
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, "SIGKILL"); }, 250);`;
+  new Worker(watch, { eval: true }).unref();
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
+}

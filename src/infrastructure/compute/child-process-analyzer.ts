@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { computeDefaults } from "../../domain/model/dataset-definition.ts";
+import { StoreUnavailable } from "../../domain/model/failure.ts";
+import type { PinnedInput } from "../../domain/value-object/fingerprint.ts";
+import type { AnalysisOrder, Analyzer } from "../../usecase/ports/output/analyzer.ts";
+import { stagingOf } from "../repository/result-layout.ts";
+import type { ObjectStore } from "../store/object-store.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { supervise } from "./supervise-child.ts";
+import type { WarmChildren } from "./warm-children.ts";
+
+export type ChildProcessAnalyzerOptions = {
+  readonly store: ObjectStore;
+  readonly children: WarmChildren;
+  readonly budget: MemoryBudget;
+  /** Where calculations keep their files while they run. */
+  readonly scratchFolder: string;
+};
+
+/** Each calculation in a child process of its own, which is ended for its memory, its time, or the caller's signal. */
+export function createChildProcessAnalyzer({
+  store,
+  children,
+  budget,
+  scratchFolder,
+}: ChildProcessAnalyzerOptions): Analyzer {
+  return {
+    async analyze(order, signal) {
+      const { run, entry } = order;
+      const { memoryMiB, timeLimitSeconds, cores } = { ...computeDefaults, ...entry.definition.compute };
+      const memoryBytes = memoryMiB * 1024 * 1024;
+      await using _reserved = await budget.reserve(memoryBytes, signal);
+      const started = performance.now();
+      const folder = await mkdtemp(join(scratchFolder, "analysis-"));
+      try {
+        await using disposables = new AsyncDisposableStack();
+        const files = await Promise.all(order.inputs.map((input) => localFile(store, input, disposables)));
+        const result = await supervise(
+          children.take(cores),
+          {
+            definitionFile: entry.file,
+            definitionDigest: entry.digest,
+            date: run.date,
+            files,
+            folder,
+            stamp: `dataset=${run.dataset};date=${run.date};run=${run.runId};fence=${run.fence}`,
+          },
+          { memoryBytes, timeLimitMs: timeLimitSeconds * 1000 },
+          `the analysis of ${run.dataset} ${run.date}`,
+          signal,
+        );
+        const { resultPath, calculation, sizeBytes, sha256, peakMemoryBytes } = result;
+        const stagedKey = await stage(store, order, { path: resultPath, sizeBytes, sha256 });
+        const calculateMs = Math.round(performance.now() - started);
+        return {
+          ...calculation,
+          stagedKey,
+          sizeBytes,
+          sha256,
+          peakMemoryBytes,
+          definitionDigest: entry.digest,
+          calculateMs,
+        };
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** Two attempts of one run never meet: each stages under a token of its own. */
+async function stage(
+  store: ObjectStore,
+  { run }: AnalysisOrder,
+  file: { readonly path: string; readonly sizeBytes: number; readonly sha256: string },
+): Promise<string> {
+  const key = `${stagingOf(run.runId)}${randomUUID()}/result.parquet`;
+  if (!(await store.put(key, file, { condition: { ifAbsent: true }, durable: false }))) {
+    throw new StoreUnavailable(`the staging key ${key} exists already`);
+  }
+  return key;
+}
+
+async function localFile(
+  store: ObjectStore,
+  input: PinnedInput,
+  disposables: AsyncDisposableStack,
+): Promise<{ readonly uri: string; readonly path: string }> {
+  if (input.location.startsWith("file:")) return { uri: input.uri, path: fileURLToPath(input.location) };
+  const copy = await store.local(input.location);
+  if (copy === undefined)
+    throw new StoreUnavailable(`the snapshot ${input.location} of ${input.uri} is gone from the store`);
+  disposables.use(copy);
+  return { uri: input.uri, path: copy.path };
+}

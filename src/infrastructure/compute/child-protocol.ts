@@ -1,0 +1,30 @@
+import type { Calculation } from "../../domain/model/analysis-result.ts";
+import type { FailureCode, FailureDetails } from "../../domain/model/failure.ts";
+
+/** What the parent asks of a child, once. */
+export type ChildOrder = {
+  /** Path of the definition. */
+  readonly definitionFile: string;
+  /** Of the definition that the parent knows; a child that loaded another one refuses. */
+  readonly definitionDigest: string;
+  readonly date: string;
+  readonly files: readonly { readonly uri: string; readonly path: string }[];
+  /** A folder of this calculation alone. */
+  readonly folder: string;
+  /** Put into the result's bytes, so that no two runs write the same ones. */
+  readonly stamp: string;
+};
+
+export type ChildResult = {
+  readonly calculation: Calculation;
+  readonly resultPath: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly peakMemoryBytes: number;
+};
+
+/** What a child says: it is warm, or how its one calculation ended. */
+export type ChildMessage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "done"; readonly result: ChildResult }
+  | { readonly kind: "failed"; readonly code: FailureCode; readonly message: string; readonly details: FailureDetails };

@@ -1,0 +1,122 @@
+import { readFile } from "node:fs/promises";
+import pidusage from "pidusage";
+import { type AnalysisFailure, Crashed, failureOf, OutOfMemory, TimedOut } from "../../domain/model/failure.ts";
+import type { ChildMessage, ChildOrder, ChildResult } from "./child-protocol.ts";
+import type { WarmChild } from "./warm-children.ts";
+
+export type Limits = { readonly memoryBytes: number; readonly timeLimitMs: number };
+
+const watchEveryMs = 50;
+
+/**
+ * Gives the child its order and waits for the answer, within the limits. The child is gone when this settles.
+ * @param what for messages: the dataset and date
+ * @throws OutOfMemory, TimedOut, Crashed, what the calculation failed with, or the signal's reason
+ */
+export async function supervise(
+  child: WarmChild,
+  order: ChildOrder,
+  limits: Limits,
+  what: string,
+  signal?: AbortSignal,
+): Promise<ChildResult> {
+  const ended = endOf(child);
+  let verdict: Error | undefined;
+  let peakBytes = 0;
+  const kill = (reason: Error) => {
+    verdict ??= reason;
+    child.process.kill("SIGKILL");
+  };
+  const onAbort = () => kill(signal?.reason instanceof Error ? signal.reason : new Error("aborted"));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  const timer = setTimeout(
+    () => kill(new TimedOut(`${what} ran past its time limit of ${limits.timeLimitMs / 1000} s`)),
+    limits.timeLimitMs,
+  );
+  const watching = watchMemory(child, (bytes) => {
+    peakBytes = Math.max(peakBytes, bytes);
+    if (bytes > limits.memoryBytes) {
+      kill(
+        new OutOfMemory(
+          `${what} needs more than its memory limit of ${mebibytes(limits.memoryBytes)}, it was at ${mebibytes(bytes)}`,
+        ),
+      );
+    }
+  });
+  try {
+    const answered = answerOf(child);
+    child.process.ref();
+    await child.ready;
+    child.process.send(order, () => {});
+    const answer = await Promise.race([answered, ended]);
+    if (verdict !== undefined) throw verdict;
+    if (answer === undefined || answer.kind === "ready") throw explainEnd(child, what);
+    if (answer.kind === "failed") throw failureOf(answer.code, answer.message, answer.details);
+    return { ...answer.result, peakMemoryBytes: Math.max(peakBytes, answer.result.peakMemoryBytes) };
+  } finally {
+    clearTimeout(timer);
+    clearInterval(watching);
+    signal?.removeEventListener("abort", onAbort);
+    child.process.kill("SIGKILL");
+    await ended;
+  }
+}
+
+function answerOf(child: WarmChild): Promise<ChildMessage> {
+  return new Promise((resolve) => {
+    child.process.on("message", (message: ChildMessage) => {
+      if (message.kind !== "ready") resolve(message);
+    });
+  });
+}
+
+function endOf({ process: child }: WarmChild): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resolve(undefined);
+    child.once("exit", () => resolve(undefined));
+    child.once("error", () => resolve(undefined));
+  });
+}
+
+function watchMemory({ process: { pid } }: WarmChild, onBytes: (bytes: number) => void): NodeJS.Timeout {
+  let asking = false;
+  return setInterval(async () => {
+    if (asking || pid === undefined) return;
+    asking = true;
+    onBytes(await residentBytes(pid).catch(() => 0));
+    asking = false;
+  }, watchEveryMs);
+}
+
+/** Linux tells by a small file; elsewhere a library asks the system's tools, ten times slower. */
+async function residentBytes(pid: number): Promise<number> {
+  if (process.platform !== "linux") return (await pidusage(pid)).memory;
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** The child ended without a word and nobody here ended it. */
+function explainEnd(child: WarmChild, what: string): AnalysisFailure {
+  const { signalCode, exitCode } = child.process;
+  const text = child.errorText();
+  if (/memory allocation of \d+ bytes failed|JavaScript heap out of memory/.test(text)) {
+    return new OutOfMemory(`${what} ran out of memory: ${lastWords(text)}`);
+  }
+  if (signalCode === "SIGKILL")
+    return new OutOfMemory(`${what} was killed by the system, which does so when memory is short`);
+  const how = signalCode === null ? `ended with status ${exitCode}` : `was ended by ${signalCode}`;
+  return new Crashed(`${what} crashed: the calculation ${how}${text === "" ? "" : `: ${lastWords(text)}`}`);
+}
+
+/** The panic's own line, or the last line that says something. */
+function lastWords(text: string): string {
+  const lines = text.split("\n").map((line) => line.trim());
+  const after = lines.findIndex((line) => line.includes("panicked at"));
+  const words = after >= 0 ? lines[after + 1] : lines.findLast((line) => /error|failed|panic/i.test(line));
+  return (words ?? lines.findLast((line) => line !== "") ?? "").slice(0, 300);
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 / 1024)} MiB`;
+}

@@ -1,0 +1,111 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { Crashed } from "../../domain/model/failure.ts";
+import { childEnvironment } from "./child-environment.ts";
+import type { ChildMessage } from "./child-protocol.ts";
+
+/** A child that is ready for its order, or about to be. */
+export type WarmChild = {
+  readonly process: ChildProcess;
+  /** Resolves when it can take the order, and also when the child has ended: its owner sees that by itself. */
+  readonly ready: Promise<void>;
+  /** The end of what the child wrote to standard error. */
+  errorText(): string;
+};
+
+export type WarmChildrenOptions = {
+  /** The module that a child runs. */
+  readonly main: string;
+  /** How many are kept warm ahead of need; 0 for a process that calculates once. */
+  readonly spares: number;
+  /** Files of definitions that a spare loads ahead. */
+  readonly definitions: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+};
+
+/** Keeps children forked ahead, so that a calculation does not wait for their start of about 150 ms. One child, one use. */
+export type WarmChildren = AsyncDisposable & {
+  /** @param cores threads of the engine; a number other than the default needs a fresh child */
+  take(cores?: number): WarmChild;
+};
+
+const keptErrorBytes = 16_384;
+
+export function createWarmChildren({ main, spares, definitions, env }: WarmChildrenOptions): WarmChildren {
+  const waiting: WarmChild[] = [];
+  const alive = new Set<ChildProcess>();
+  let closed = false;
+  refill();
+
+  return {
+    take(cores) {
+      const taken = cores === undefined ? waiting.shift() : undefined;
+      if (taken !== undefined) refillLater(taken);
+      return taken ?? start(cores, []);
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await Promise.all([...alive].map(end));
+    },
+  };
+
+  function refill(): void {
+    while (!closed && waiting.length < spares) {
+      const child = start(undefined, definitions);
+      waiting.push(child);
+      child.process.once("exit", () => {
+        const index = waiting.indexOf(child);
+        if (index >= 0) waiting.splice(index, 1);
+      });
+    }
+  }
+
+  /** A new spare takes a core for its start: it waits until the taken child has ended. */
+  function refillLater(taken: WarmChild): void {
+    taken.process.once("exit", () => refill());
+  }
+
+  function start(cores: number | undefined, ahead: readonly string[]): WarmChild {
+    const child = fork(main, [...ahead], {
+      env: childEnvironment(env, cores),
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      execArgv: [],
+    });
+    alive.add(child);
+    child.once("exit", () => alive.delete(child));
+    child.once("error", () => alive.delete(child));
+    child.unref();
+    child.channel?.unref();
+    let errorText = "";
+    child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+      errorText = (errorText + chunk).slice(-keptErrorBytes);
+    });
+    const ready = new Promise<void>((resolve) => {
+      const onMessage = (message: ChildMessage) => {
+        if (message.kind === "ready") resolve();
+      };
+      child.once("message", onMessage);
+      child.once("exit", () => resolve());
+      child.once("error", () => resolve());
+    });
+    return { process: child, ready, errorText: () => errorText };
+  }
+}
+
+/** How long the child takes to get warm, in ms. @throws Crashed with its own words when it does not */
+export async function timeWarmUp(child: WarmChild): Promise<number> {
+  const started = performance.now();
+  child.process.ref();
+  await child.ready;
+  if (child.process.exitCode === null && child.process.signalCode === null)
+    return Math.round(performance.now() - started);
+  throw new Crashed(`the engine cannot be started: ${child.errorText().trim().split("\n").at(-1)}`);
+}
+
+function end(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once("exit", () => resolve());
+    child.ref();
+    child.kill("SIGKILL");
+  });
+}

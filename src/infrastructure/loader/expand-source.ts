@@ -1,0 +1,155 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Source } from "../../domain/model/dataset-definition.ts";
+import { BadRequest } from "../../domain/model/failure.ts";
+import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
+
+/**
+ * The absolute addresses that a source has on a date, each once, in the order of `uri`. No two parts of the service
+ * expand a template in another way.
+ *
+ * Placeholders are `{date}`, `{yyyy}`, `{mm}`, `{dd}`. What follows `file:` is a path: percent escapes are decoded, `?`
+ * and `#` stand for themselves, and a relative one starts at `folder`. With `glob` a file address is a pattern; a
+ * character that is none is written `[*]`. An http address loses its fragment and keeps its query.
+ * @throws BadRequest naming the field, when an address or what the source says beside it is not allowed
+ */
+export function expandSource(source: Source, date: TargetDate, folder: string): readonly URL[] {
+  const start = source.glob === true ? folder.replaceAll(/[*?[]/g, "[$&]") : folder;
+  const all = templatesOf(source).map((template) => addressOf(fill(template, date), start));
+  if (all.length === 0) throw new BadRequest("source.uri must name at least one address, got none");
+  const addresses = [...new Map(all.map((address) => [address.href, address])).values()];
+  checkFields(source, addresses);
+  return addresses;
+}
+
+/**
+ * What can be said of a source before any date is known; meant for the start of the service.
+ * @throws BadRequest as `expandSource` does, and when an address is the same for every date
+ */
+export function checkSource(source: Source): void {
+  expandSource(source, parseTargetDate("2000-01-02"), "/");
+}
+
+/** The hosts that the addresses of a source and their redirects may name, with the port where it is not the usual one. */
+export function allowedHosts(source: Source, addresses: readonly URL[]): readonly string[] {
+  return source.allowedHosts ?? httpHosts(addresses);
+}
+
+/** Whether the host is in the list. The usual port of the scheme may be written or not. */
+export function isAllowedHost(address: URL, hosts: readonly string[]): boolean {
+  return hosts.some((host) => URL.parse(`${address.protocol}//${host}`)?.host === address.host);
+}
+
+function templatesOf(source: Source): readonly string[] {
+  return typeof source.uri === "string" ? [source.uri] : source.uri;
+}
+
+function fill(template: string, date: TargetDate): string {
+  const [yyyy, mm, dd] = date.split("-");
+  const values: Readonly<Record<string, string | undefined>> = {
+    "{date}": date,
+    "{yyyy}": yyyy,
+    "{mm}": mm,
+    "{dd}": dd,
+  };
+  return template.replaceAll(/\{[^{}]*\}|[{}]/g, (found) => {
+    const value = values[found];
+    if (value !== undefined) return value;
+    throw new BadRequest(
+      `source.uri knows {date}, {yyyy}, {mm} and {dd}, got ${shown(template)}; a brace itself is written %7B or %7D`,
+    );
+  });
+}
+
+function addressOf(text: string, folder: string): URL {
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase();
+  switch (scheme) {
+    case "file:":
+      return pathToFileURL(resolve(folder, filePath(text)));
+    case "http:":
+    case "https:":
+      return httpAddress(text);
+    case "s3:":
+      throw new BadRequest(
+        `source.uri ${shown(text)}: s3: addresses come with an S3 store setting; use file:, http: or https:`,
+      );
+    default:
+      throw new BadRequest(`source.uri must start with file:, http: or https:, got ${shown(text)}`);
+  }
+}
+
+function filePath(text: string): string {
+  const path = text.slice("file:".length).replace(/^\/\/(?:localhost)?(?=\/)/i, "");
+  if (path.startsWith("//")) {
+    throw new BadRequest(`source.uri must name a file of this machine, got a host in ${shown(text)}`);
+  }
+  const decoded = decodePath(path);
+  if (decoded === undefined || decoded === "" || decoded.includes("\0")) {
+    throw new BadRequest(`source.uri must name a path after file:, got ${shown(text)}`);
+  }
+  return decoded;
+}
+
+function decodePath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"));
+  } catch {
+    return undefined;
+  }
+}
+
+function httpAddress(text: string): URL {
+  const address = URL.parse(text);
+  if (address === null || !/^https?:\/\/[^/\\]/i.test(text)) {
+    throw new BadRequest(`source.uri must be an http address with a host, got ${shown(text)}`);
+  }
+  if (address.username !== "" || address.password !== "") {
+    throw new BadRequest(
+      `source.uri must hold no user and no password, got some for ${address.host}; use source.secret`,
+    );
+  }
+  address.hash = "";
+  return address;
+}
+
+function checkFields(source: Source, addresses: readonly URL[]): void {
+  if (source.sha256 !== undefined) {
+    if (!/^[0-9a-f]{64}$/i.test(source.sha256)) {
+      throw new BadRequest(`source.sha256 must be 64 hex digits, got ${JSON.stringify(source.sha256)}`);
+    }
+    if (addresses.length > 1) {
+      throw new BadRequest(`source.sha256 is of one file, source.uri names ${addresses.length}`);
+    }
+  }
+  for (const host of source.allowedHosts ?? []) {
+    if (!/^[^\s/?#@*\\]+$/.test(host) || !URL.canParse(`https://${host}`)) {
+      throw new BadRequest(
+        `source.allowedHosts must hold hosts such as "data.example" or "data.example:8443", got ${shown(host)}`,
+      );
+    }
+  }
+  const hosts = httpHosts(addresses);
+  const allowed = allowedHosts(source, addresses);
+  const strange = addresses.find((address) => address.protocol !== "file:" && !isAllowedHost(address, allowed));
+  if (strange !== undefined)
+    throw new BadRequest(`source.allowedHosts must name ${strange.host}, which source.uri names`);
+  if (source.secret !== undefined) checkSecret(source.secret, hosts);
+}
+
+function checkSecret(secret: string, hosts: readonly string[]): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(secret)) {
+    throw new BadRequest("source.secret must be the name of an environment variable, never the secret itself");
+  }
+  if (hosts.length > 1) {
+    throw new BadRequest(`source.secret is sent to one host, source.uri names ${hosts.join(", ")}`);
+  }
+}
+
+function httpHosts(addresses: readonly URL[]): readonly string[] {
+  return [...new Set(addresses.filter((address) => address.protocol !== "file:").map((address) => address.host))];
+}
+
+/** The text for a message; what may hold a password is cut. */
+function shown(text: string): string {
+  return JSON.stringify(text.includes("@") ? `…${text.slice(text.lastIndexOf("@"))}` : text);
+}

@@ -1,0 +1,68 @@
+import { posix } from "node:path";
+import { BadRequest } from "../../domain/model/failure.ts";
+import { type Fence, fenceKey } from "../../domain/value-object/fence.ts";
+import type { RunId } from "../../domain/value-object/run-id.ts";
+
+export const defaultResultKey = "{dataset}/{date}/result.parquet";
+
+/** Where things lie in the store. Keys are built here and nowhere else, from checked parts. */
+export interface ResultLayout {
+  /** The stable key that readers know. */
+  result(dataset: string, date: string): string;
+  /** The pointer beside it. */
+  manifest(dataset: string, date: string): string;
+  /** Immutable manifests of the partition. */
+  manifests(dataset: string, date: string): string;
+  immutable(
+    dataset: string,
+    date: string,
+    run: { readonly fence: Fence; readonly runId: RunId; readonly digest: string },
+  ): string;
+}
+
+/**
+ * @param template of the stable key, such as `{dataset}/{date}/result.parquet`
+ * @throws BadRequest when two dates, or two of the datasets, would share a folder
+ */
+export function createResultLayout(template: string, datasets: readonly string[]): ResultLayout {
+  refuseTemplate(template);
+  if (!template.includes("{dataset}") && datasets.length > 1) {
+    throw new BadRequest(
+      `RESULT_KEY ${template} gives the datasets ${datasets.join(", ")} the same key: put {dataset} into it`,
+    );
+  }
+  const result = (dataset: string, date: string) =>
+    template.replaceAll("{dataset}", dataset).replaceAll("{date}", date);
+  const folder = (dataset: string, date: string) => posix.dirname(result(dataset, date));
+  return {
+    result,
+    manifest: (dataset, date) => `${folder(dataset, date)}/manifest.json`,
+    manifests: (dataset, date) => `${folder(dataset, date)}/_manifests/`,
+    immutable: (dataset, date, { fence, runId, digest }) =>
+      `${folder(dataset, date)}/_manifests/${fenceKey(fence)}-${runId}-${digest.slice(0, 12)}.json`,
+  };
+}
+
+export const stagingFolder = "_staging";
+
+export function stagingOf(runId: RunId): string {
+  return `${stagingFolder}/${runId}/`;
+}
+
+function refuseTemplate(template: string): void {
+  const parts = template.split("/");
+  const name = parts.at(-1) ?? "";
+  const folder = parts.slice(0, -1);
+  const unknown = template.match(/\{(?!dataset\}|date\})[^}]*\}?/)?.[0];
+  const expected = "RESULT_KEY must look like {dataset}/{date}/result.parquet";
+  if (unknown !== undefined) throw new BadRequest(`${expected}: ${unknown} is not known, got ${template}`);
+  if (!folder.some((part) => part.includes("{date}"))) {
+    throw new BadRequest(`${expected}, with {date} in a folder, got ${template}`);
+  }
+  if (!/^[\w.-]+\.parquet$/.test(name) || name.startsWith(".")) {
+    throw new BadRequest(`${expected}, with a plain file name that ends in .parquet, got ${template}`);
+  }
+  if (!folder.every((part) => /^(?:[\w=-]|\{dataset\}|\{date\}|(?<!^)\.)+$/.test(part)) || folder[0]?.startsWith("_")) {
+    throw new BadRequest(`${expected}, relative, with plain folder names, got ${template}`);
+  }
+}

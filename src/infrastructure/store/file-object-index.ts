@@ -1,0 +1,113 @@
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreUnavailable } from "../../domain/model/failure.ts";
+
+/** What a file at a key is, told by its identity on disk or by its content. */
+export type IndexRow = {
+  readonly key: string;
+  readonly sha256: string;
+  readonly inode: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/** Remembers hashes and metadata of files, and lends the store's one lock. */
+export interface ObjectIndex {
+  find(key: string): readonly IndexRow[];
+  add(row: IndexRow): void;
+  remove(row: IndexRow): void;
+  /** Forgets all rows of the key but this one. */
+  keepOnly(row: IndexRow): void;
+  forget(key: string): void;
+  /** Runs alone among all processes. The kernel releases the lock when the process dies. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+const longestWaitMs = 30_000;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS objects (
+    key TEXT NOT NULL, sha256 TEXT NOT NULL, inode TEXT NOT NULL, size TEXT NOT NULL, mtime_ns TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    PRIMARY KEY (key, sha256, inode, mtime_ns)
+  ) STRICT, WITHOUT ROWID`;
+
+/** @param path of the index's database; its lock is a second database beside it, so that rows are written without waiting */
+export function openObjectIndex(path: string): ObjectIndex {
+  const rows = new DatabaseSync(path, { timeout: 10_000 });
+  rows.exec("PRAGMA journal_mode = WAL");
+  rows.exec("PRAGMA synchronous = FULL");
+  rows.exec(schema);
+  const lock = new DatabaseSync(`${path}-lock`, { timeout: 0 });
+  const select = rows.prepare("SELECT * FROM objects WHERE key = ?");
+  const insert = rows.prepare("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)");
+  const remove = rows.prepare("DELETE FROM objects WHERE key = ? AND sha256 = ? AND inode = ? AND mtime_ns = ?");
+  const keep = rows.prepare("DELETE FROM objects WHERE key = ? AND NOT (sha256 = ? AND inode = ? AND mtime_ns = ?)");
+  const forget = rows.prepare("DELETE FROM objects WHERE key = ?");
+  let turn: Promise<unknown> = Promise.resolve();
+
+  return {
+    find: (key) =>
+      select.all(key).map((row) => ({
+        key,
+        sha256: String(row["sha256"]),
+        inode: BigInt(String(row["inode"])),
+        size: BigInt(String(row["size"])),
+        mtimeNs: BigInt(String(row["mtime_ns"])),
+        metadata: JSON.parse(String(row["metadata"])) as Readonly<Record<string, string>>,
+      })),
+    add: (row) => {
+      insert.run(row.key, row.sha256, `${row.inode}`, `${row.size}`, `${row.mtimeNs}`, JSON.stringify(row.metadata));
+    },
+    remove: (row) => {
+      remove.run(row.key, row.sha256, `${row.inode}`, `${row.mtimeNs}`);
+    },
+    keepOnly: (row) => {
+      keep.run(row.key, row.sha256, `${row.inode}`, `${row.mtimeNs}`);
+    },
+    forget: (key) => {
+      forget.run(key);
+    },
+    exclusively(work) {
+      const mine = turn.then(() => holding(lock, work));
+      turn = mine.catch(() => undefined);
+      return mine;
+    },
+    close() {
+      rows.close();
+      lock.close();
+    },
+  };
+}
+
+async function holding<T>(lock: DatabaseSync, work: () => Promise<T>): Promise<T> {
+  await acquire(lock);
+  try {
+    return await work();
+  } finally {
+    lock.exec("ROLLBACK");
+  }
+}
+
+/** Waits without blocking the thread, which SQLite's own time-out would. */
+async function acquire(lock: DatabaseSync): Promise<void> {
+  const deadline = Date.now() + longestWaitMs;
+  for (;;) {
+    try {
+      lock.exec("BEGIN IMMEDIATE");
+      return;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (Date.now() > deadline) {
+        throw new StoreUnavailable(`the lock of the store was held by another process for ${longestWaitMs / 1000} s`);
+      }
+      await sleep(1 + Math.random() * 10);
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
+}

@@ -1,0 +1,257 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type BigIntStats, constants, createReadStream, createWriteStream } from "node:fs";
+import { access, link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { StoreUnavailable } from "../../domain/model/failure.ts";
+import { hashFile, hashingPassThrough } from "../file-hash.ts";
+import { type IndexRow, openObjectIndex } from "./file-object-index.ts";
+import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
+
+/** Holds the index with its lock and half-written files; never listed, safe to exclude from a backup of results. */
+const privateFolder = ".store";
+
+/**
+ * A folder as an object store. An object is a plain file at its key, replaced by rename; its etag is its sha256.
+ * Conditions hold between processes by a lock that the kernel releases when its holder dies.
+ * @throws StoreUnavailable when the folder cannot be written
+ */
+export async function openFileObjectStore(folder: string): Promise<ObjectStore & Disposable> {
+  const root = resolve(folder);
+  const pending = join(root, privateFolder, "pending");
+  const index = await guard(root, async () => {
+    await makeFolder(pending);
+    await access(pending, constants.W_OK);
+    return openObjectIndex(join(root, privateFolder, "index.sqlite"));
+  });
+
+  const store: ObjectStore & Disposable = {
+    url: `file:${root}`,
+    head: (key) => guard(root, () => head(key)),
+
+    get: (key) =>
+      guard(root, async () => {
+        const info = await head(key);
+        if (info === undefined) return undefined;
+        return { info, body: createReadStream(pathOf(key)) };
+      }),
+
+    text: (key) => guard(root, () => orAbsent(readFile(pathOf(key), "utf8"))),
+
+    put: (key, body, options = {}) =>
+      guard(root, async () => {
+        const written = await writePending(body, options.durable ?? true);
+        try {
+          return await place(key, written, options);
+        } finally {
+          await rm(written.path, { force: true });
+        }
+      }),
+
+    delete: (key) =>
+      guard(root, async () => {
+        await rm(pathOf(key), { force: true });
+        index.forget(key);
+        await removeEmptyFolders(dirname(pathOf(key)));
+      }),
+
+    async *list(prefix) {
+      for (const path of await guard(root, () => filesUnder(pathOf(prefix)))) {
+        const info = await guard(root, () => head(keyOf(path)));
+        if (info !== undefined) yield info;
+      }
+    },
+
+    local: (key) =>
+      guard(root, async () => {
+        const path = pathOf(key);
+        if ((await orAbsent(stat(path))) === undefined) return undefined;
+        return { path, [Symbol.asyncDispose]: async () => {} };
+      }),
+
+    [Symbol.dispose]: () => index.close(),
+  };
+  return store;
+
+  function pathOf(key: string): string {
+    const path = resolve(root, key);
+    if (key !== "" && (!path.startsWith(root + sep) || path.startsWith(join(root, privateFolder)))) {
+      throw new StoreUnavailable(`the key ${JSON.stringify(key)} leads out of the store ${root}`);
+    }
+    return path;
+  }
+
+  function keyOf(path: string): string {
+    return relative(root, path).split(sep).join("/");
+  }
+
+  async function head(key: string): Promise<ObjectInfo | undefined> {
+    const path = pathOf(key);
+    const seen = await orAbsent(stat(path, { bigint: true }));
+    if (seen === undefined || !seen.isFile()) return undefined;
+    const rows = index.find(key);
+    const known = rows.find((row) => isSameFile(row, seen));
+    // A folder that was copied or restored has other inodes and times: the content decides, and is looked up once.
+    const etag = known?.sha256 ?? (await hashFile(path));
+    const row = known ?? rows.find((candidate) => candidate.sha256 === etag);
+    if (known === undefined) index.add(rowOf(key, etag, seen, row?.metadata ?? {}));
+    return { key, sizeBytes: Number(seen.size), etag, modifiedAt: seen.mtime, metadata: row?.metadata ?? {} };
+  }
+
+  type Pending = { readonly path: string; readonly sha256: string; readonly durable: boolean };
+
+  async function writePending(body: ObjectBody, durable: boolean): Promise<Pending> {
+    const path = join(pending, randomUUID());
+    try {
+      const hash = createHash("sha256");
+      const source = "text" in body ? Readable.from([Buffer.from(body.text)]) : createReadStream(body.path);
+      await pipeline(source, hashingPassThrough(hash), createWriteStream(path, { flags: "wx", flush: durable }));
+      const sha256 = hash.digest("hex");
+      if (!("text" in body) && sha256 !== body.sha256) {
+        throw new StoreUnavailable(`${body.path} was expected to have the sha256 ${body.sha256}, but it has ${sha256}`);
+      }
+      return { path, sha256, durable };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  async function place(key: string, written: Pending, options: PutOptions): Promise<boolean> {
+    const path = pathOf(key);
+    for (let attempt = 1; ; attempt += 1) {
+      await makeFolder(dirname(path));
+      try {
+        const placed = needsLock(options) ? await replace(key, path, written, options) : await create(path, written);
+        if (placed && written.durable) await syncFolder(dirname(path));
+        return placed;
+      } catch (error) {
+        // Another writer's delete took the empty folder away in between.
+        if (!hasCode(error, "ENOENT") || attempt === 10) throw error;
+      }
+    }
+  }
+
+  /** Only create, and nothing to remember: a hard link is atomic, and needs no lock. */
+  async function create(path: string, written: Pending): Promise<boolean> {
+    try {
+      await link(written.path, path);
+      return true;
+    } catch (error) {
+      if (hasCode(error, "EEXIST")) return false;
+      throw error;
+    }
+  }
+
+  async function replace(
+    key: string,
+    path: string,
+    written: Pending,
+    { condition, metadata = {} }: PutOptions,
+  ): Promise<boolean> {
+    // The row names the file's identity and is there before the file: a crash in between leaves a row without effect.
+    const row = rowOf(key, written.sha256, await stat(written.path, { bigint: true }), metadata);
+    index.add(row);
+    const placed = await index.exclusively(async () => {
+      const current = condition === undefined ? undefined : await head(key);
+      if (condition !== undefined && "ifAbsent" in condition && current !== undefined) return false;
+      if (condition !== undefined && "ifMatch" in condition && current?.etag !== condition.ifMatch) return false;
+      await rename(written.path, path);
+      index.keepOnly(row);
+      return true;
+    });
+    if (!placed) index.remove(row);
+    return placed;
+  }
+
+  async function removeEmptyFolders(from: string): Promise<void> {
+    for (let folder = from; folder.startsWith(root + sep); folder = dirname(folder)) {
+      try {
+        await rmdir(folder);
+      } catch {
+        return; // not empty, or gone already
+      }
+    }
+  }
+
+  async function filesUnder(folder: string): Promise<string[]> {
+    const entries = (await orAbsent(readdir(folder, { withFileTypes: true, recursive: true }))) ?? [];
+    const inside = join(root, privateFolder) + sep;
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => !path.startsWith(inside))
+      .toSorted();
+  }
+}
+
+/** Creating without metadata is a hard link, all else is decided under the lock. */
+function needsLock({ condition, metadata }: PutOptions): boolean {
+  return metadata !== undefined || condition === undefined || !("ifAbsent" in condition);
+}
+
+function rowOf(key: string, sha256: string, file: BigIntStats, metadata: Readonly<Record<string, string>>): IndexRow {
+  return { key, sha256, inode: file.ino, size: file.size, mtimeNs: file.mtimeNs, metadata };
+}
+
+function isSameFile(row: IndexRow, file: BigIntStats): boolean {
+  return row.inode === file.ino && row.size === file.size && row.mtimeNs === file.mtimeNs;
+}
+
+/** Node's own `recursive` never returns where a file system answers ENOENT though the parent is there, as /proc does. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (hasCode(error, "EEXIST") && (await stat(folder)).isDirectory()) return;
+    if (!hasCode(error, "ENOENT") || (await orAbsent(stat(dirname(folder)))) !== undefined) throw error;
+    await makeFolder(dirname(folder));
+    await makeFolder(folder);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function orAbsent<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+const sentences: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota is used up",
+  ENOENT: "no folder can be made there",
+  ENOTDIR: "it is, or lies under, a file",
+  EEXIST: "it is, or lies under, a file",
+};
+
+/** Turns the system's errors into the failure of the port. */
+async function guard<T>(root: string, operation: () => Promise<T> | T): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error;
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const reason = sentences[code] ?? (error instanceof Error ? error.message : String(error));
+    throw new StoreUnavailable(`the store ${root} must be a folder that can be written: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,59 @@
+import { Client, Connection, ServiceError } from "@temporalio/client";
+import { loadClientConnectConfig } from "@temporalio/envconfig";
+import { BadRequest, StoreUnavailable } from "../../domain/model/failure.ts";
+
+const connectTimeoutMs = 5_000;
+
+/** Address, namespace, API key and TLS, as the `temporal` CLI reads them from the environment and its config file. */
+export type TemporalTarget = {
+  readonly address: string;
+  readonly namespace: string;
+  readonly connectionOptions: NonNullable<ReturnType<typeof loadClientConnectConfig>["connectionOptions"]>;
+};
+
+/** @throws BadRequest when Temporal's variables or config file are wrong */
+export function readTemporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
+  try {
+    const present = Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    );
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: present });
+    const address = connectionOptions.address ?? "127.0.0.1:7233";
+    return { address, namespace: namespace ?? "default", connectionOptions: { ...connectionOptions, address } };
+  } catch (cause) {
+    throw new BadRequest(`Temporal's settings cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}
+
+/** @throws StoreUnavailable when no server answers within 5 s */
+export async function connectClient(target: TemporalTarget): Promise<Client> {
+  try {
+    const connection = await Connection.connect({ ...target.connectionOptions, connectTimeout: connectTimeoutMs });
+    return new Client({ connection, namespace: target.namespace });
+  } catch (cause) {
+    throw temporalAway(target, cause);
+  }
+}
+
+export function temporalAway(target: TemporalTarget, cause: unknown): StoreUnavailable {
+  const reason = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
+  return new StoreUnavailable(
+    `no Temporal server answers at ${target.address} (${reason}): start one with \`npm run analysis -- dev\`, or set TEMPORAL_ADDRESS`,
+    { cause },
+  );
+}
+
+/** Lends a connected client for the duration of the work. */
+export async function withClient<T>(env: NodeJS.ProcessEnv, work: (client: Client) => Promise<T>): Promise<T> {
+  const target = readTemporalTarget(env);
+  const client = await connectClient(target);
+  try {
+    return await work(client);
+  } catch (error) {
+    throw error instanceof ServiceError ? temporalAway(target, error) : error;
+  } finally {
+    await client.connection.close();
+  }
+}

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  type Client,
+  ServiceError,
+  TerminatedFailure,
+  WorkflowFailedError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from "@temporalio/client";
+import {
+  type AnalysisFailure,
+  BadRequest,
+  Crashed,
+  type FailureDetails,
+  failureOf,
+  isFailureCode,
+  StoreUnavailable,
+} from "../../domain/model/failure.ts";
+import { workflowIdOf } from "../../domain/value-object/run-identity.ts";
+import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
+import type { RunOrchestrator, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
+
+const workflowType = "runAnalysis";
+const cancelLimitMs = 30_000;
+
+/** Runs as Temporal workflows, one id for a dataset and date. */
+export function createTemporalRunOrchestrator(connect: () => Promise<Client>, taskQueue: string): RunOrchestrator {
+  return {
+    start: ({ dataset, date, mode }) =>
+      translated(async () => {
+        const client = await connect();
+        const workflowId = workflowIdOf(dataset, date);
+        if (mode === "force") await endRunning(client.workflow.getHandle(workflowId), workflowId);
+        const handle = await client.workflow.start(workflowType, {
+          workflowId,
+          taskQueue,
+          args: [{ dataset, date, mode }],
+          workflowIdReusePolicy: "ALLOW_DUPLICATE",
+          workflowIdConflictPolicy: "USE_EXISTING",
+          staticSummary: `${dataset} ${date}${mode === "changed" ? "" : `, ${mode}`}`,
+        });
+        return { workflowId, runId: handle.firstExecutionRunId };
+      }),
+
+    result: ({ workflowId, runId }) =>
+      translated(async () => {
+        const client = await connect();
+        const handle: WorkflowHandle = client.workflow.getHandle(workflowId, runId);
+        return (await handle.result()) as RunAnalysisOutput;
+      }),
+
+    describe: (dataset, date) =>
+      translated(async () => {
+        const client = await connect();
+        return describe(client.workflow.getHandle(workflowIdOf(dataset, date)));
+      }),
+  };
+}
+
+/** A running one is asked to stop and awaited, so that its calculation is gone before the next begins. */
+async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<void> {
+  const state = await describe(handle);
+  if (state?.status !== "running") return;
+  await handle.cancel();
+  const deadline = Date.now() + cancelLimitMs;
+  while ((await describe(handle))?.status === "running") {
+    if (Date.now() > deadline)
+      throw new StoreUnavailable(`the running ${workflowId} did not end ${cancelLimitMs / 1000} s after its cancel`);
+    await sleep(100);
+  }
+}
+
+async function describe(handle: WorkflowHandle): Promise<RunState | undefined> {
+  try {
+    const description = await handle.describe();
+    const status = statuses[description.status.name] ?? "failed";
+    const state: RunState = {
+      workflowId: description.workflowId,
+      runId: description.runId,
+      status,
+      startedAt: description.startTime.toISOString(),
+      ...(description.closeTime === undefined ? {} : { closedAt: description.closeTime.toISOString() }),
+    };
+    return status === "failed" ? { ...state, failure: await failureOfRun(handle) } : state;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+const statuses: Readonly<Record<string, RunState["status"]>> = {
+  RUNNING: "running",
+  CONTINUED_AS_NEW: "running",
+  COMPLETED: "completed",
+  FAILED: "failed",
+  TIMED_OUT: "failed",
+  CANCELLED: "canceled",
+  TERMINATED: "terminated",
+};
+
+async function failureOfRun(handle: WorkflowHandle): Promise<NonNullable<RunState["failure"]>> {
+  try {
+    await handle.result();
+  } catch (error) {
+    const { code, message } = toFailure(error);
+    return { code, message };
+  }
+  return { code: "crashed", message: "the run ended without a reason" };
+}
+
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error);
+  }
+}
+
+function toFailure(error: unknown): AnalysisFailure {
+  if (error instanceof WorkflowFailedError) return ofCause(error.cause, error);
+  if (error instanceof WorkflowNotFoundError)
+    return new BadRequest(`there is no such run: ${error.message}`, { cause: error });
+  if (error instanceof ServiceError) {
+    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    return new StoreUnavailable(`the Temporal server does not answer as it should: ${reason}`, { cause: error });
+  }
+  if (error instanceof Error && "code" in error && isFailureCode(error.code)) return error as AnalysisFailure;
+  return new Crashed(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function ofCause(cause: Error | undefined, error: Error): AnalysisFailure {
+  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
+    return failureOf(cause.type, cause.message, cause.details?.[0] as FailureDetails | undefined);
+  }
+  if (cause instanceof CancelledFailure) return new Crashed("the run was canceled", { cause: error });
+  if (cause instanceof TerminatedFailure) return new Crashed("the run was terminated", { cause: error });
+  return new Crashed(cause?.message ?? error.message, { cause: error });
+}

@@ -1,0 +1,90 @@
+import { fileURLToPath } from "node:url";
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type LogLevel,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from "@temporalio/worker";
+import { connectClient, type TemporalTarget, temporalAway } from "./connection.ts";
+import { requireSearchAttributes } from "./search-attributes.ts";
+
+export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
+
+export type AnalysisWorkerOptions = {
+  readonly target: TemporalTarget;
+  readonly taskQueue: string;
+  readonly activities: object;
+  readonly maxActivities: number;
+  /** A bundle that was built ahead; without one it is built now, which takes a second. */
+  readonly workflowBundle: string | undefined;
+};
+
+/** A running worker. */
+export type AnalysisWorker = {
+  /** Settles when the worker has ended; rejects when it failed. */
+  readonly done: Promise<void>;
+  /** Stops polling, lets the running steps end or hands them over, and settles when the worker is gone. */
+  stop(): Promise<void>;
+};
+
+const graceMs = 2_000;
+
+/** Once in a process, before the first worker: how much Temporal's own code says, and where. */
+export function installTemporalRuntime(level: LogLevel, write: (line: string) => void): void {
+  Runtime.install({
+    logger: new DefaultLogger(level, ({ level: name, message, meta }) => {
+      const error = meta?.["error"];
+      write(`${name} ${message}${error instanceof Error ? `: ${error.message}` : ""}`);
+    }),
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }), forward: {} },
+    },
+    shutdownSignals: [],
+  });
+}
+
+/**
+ * @throws StoreUnavailable when the server is away or its namespace lacks the search attributes
+ */
+export async function startAnalysisWorker(options: AnalysisWorkerOptions): Promise<AnalysisWorker> {
+  const { target } = options;
+  const client = await connectClient(target);
+  await requireSearchAttributes(client).finally(() => client.connection.close());
+  const connection = await NativeConnection.connect(target.connectionOptions).catch((cause: unknown) => {
+    throw temporalAway(target, cause);
+  });
+  const worker = await Worker.create({
+    connection,
+    namespace: target.namespace,
+    taskQueue: options.taskQueue,
+    activities: options.activities,
+    maxConcurrentActivityTaskExecutions: options.maxActivities,
+    // A cancel is seen within a heartbeat: a second at the most.
+    maxHeartbeatThrottleInterval: "1 second",
+    defaultHeartbeatThrottleInterval: "1 second",
+    shutdownGraceTime: graceMs,
+    shutdownForceTime: graceMs * 5,
+    ...(await workflowCode(options.workflowBundle)),
+  });
+  const done = worker.run().finally(() => connection.close());
+  return {
+    done,
+    async stop() {
+      if (worker.getState() === "RUNNING") worker.shutdown();
+      await done;
+    },
+  };
+}
+
+async function workflowCode(bundle: string | undefined): Promise<Pick<WorkerOptions, "workflowBundle">> {
+  if (bundle !== undefined) return { workflowBundle: { codePath: bundle } };
+  return { workflowBundle: await bundleWorkflows() };
+}
+
+export async function bundleWorkflows(): Promise<{ readonly code: string }> {
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("ERROR") });
+}

@@ -1,0 +1,51 @@
+import type { RunAnalysisUseCase } from "../../usecase/ports/input/run-analysis-usecase.ts";
+import type { ShowResultUseCase } from "../../usecase/ports/input/show-result-usecase.ts";
+import type { SubmitAnalysisUseCase } from "../../usecase/ports/input/submit-analysis-usecase.ts";
+import type { DatasetCatalog } from "../../usecase/ports/output/dataset-catalog.ts";
+
+/** What a command borrows; the program gives it back when the command ends. */
+export type Borrowed<T> = Promise<T & AsyncDisposable>;
+
+export type DoctorCheck = {
+  readonly name: string;
+  /** A sentence of what was found. @throws the failure */
+  readonly check: () => Promise<string>;
+};
+
+/** Temporal's development server, a worker, and where asked for the API, in this process. */
+export type Development = {
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly apiUrl: string | undefined;
+  readonly dbFile: string;
+  readonly storeFolder: string;
+  readonly submit: SubmitAnalysisUseCase;
+  readonly show: ShowResultUseCase;
+  /** Rejects when one of the parts ends by itself. */
+  readonly failed: Promise<never>;
+};
+
+/** Made by the composition root. Each is built when a command needs it, so that `run` never waits for Temporal's client. */
+export interface CliServices {
+  readonly version: string;
+  catalog(): Promise<DatasetCatalog>;
+  run(): Borrowed<{ readonly useCase: RunAnalysisUseCase }>;
+  show(): Borrowed<{ readonly useCase: ShowResultUseCase }>;
+  submit(): Borrowed<{ readonly useCase: SubmitAnalysisUseCase }>;
+  /** Registers what a Temporal namespace needs; returns what was new. */
+  setup(): Promise<{ readonly namespace: string; readonly registered: readonly string[] }>;
+  doctor(): readonly DoctorCheck[];
+  dev(onProgress: (sentence: string) => void): Borrowed<Development>;
+  /** As `dev`, on free ports, without the API, with the service's own definitions. */
+  demo(onProgress: (sentence: string) => void): Borrowed<Development>;
+}
+
+/** Where a command writes, and what it is asked to heed. */
+export type CliStreams = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Columns of the terminal, or 100. */
+  readonly width: number;
+  /** Whether progress may be drawn on standard error. */
+  readonly interactive: boolean;
+};

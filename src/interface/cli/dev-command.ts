@@ -1,0 +1,38 @@
+import { printJson } from "../presenter/json-presenter.ts";
+import type { CliServices, CliStreams, Development } from "./cli-services.ts";
+
+/** Serves until the signal; everything that was started is gone afterwards. */
+export async function dev(
+  services: CliServices,
+  json: boolean,
+  streams: CliStreams,
+  signal: AbortSignal,
+): Promise<void> {
+  await using development = await services.dev((sentence) => streams.err(`${sentence}\n`));
+  const { address, uiUrl, apiUrl, storeFolder } = development;
+  streams.out(json ? `${printJson({ address, uiUrl, apiUrl, storeFolder })}\n` : describe(development));
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([stopped, development.failed]);
+  streams.err("stopping\n");
+}
+
+function describe({ address, uiUrl, apiUrl, dbFile, storeFolder }: Development): string {
+  return `
+  Temporal   ${address}
+  Runs       ${uiUrl}/namespaces/default/workflows
+  API        ${apiUrl}
+  Results    ${storeFolder}
+  Database   ${dbFile}
+
+Start a run from another terminal:
+  npm run analysis -- submit flights 2013-02-05
+  temporal workflow start --type runAnalysis --task-queue analysis --workflow-id analysis/flights/2013-02-05 \\
+    --input '{"dataset":"flights","date":"2013-02-05"}'
+  curl -X POST ${apiUrl}/v1/runs -H 'content-type: application/json' -d '{"dataset":"flights","date":"2013-02-05"}'
+
+Ctrl-C stops all of it.
+`;
+}

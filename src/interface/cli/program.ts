@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { BadRequest } from "../../domain/model/failure.ts";
+import { failureJson, presentFailure } from "../presenter/failure-presenter.ts";
+import { printJson } from "../presenter/json-presenter.ts";
+import { createProgress } from "../presenter/progress-presenter.ts";
+import { printResult, printTable } from "../presenter/result-presenter.ts";
+import { printRun } from "../presenter/run-presenter.ts";
+import type { CliServices, CliStreams } from "./cli-services.ts";
+import { demo } from "./demo-command.ts";
+import { dev } from "./dev-command.ts";
+import { doctor } from "./doctor-command.ts";
+
+type JsonOption = { readonly json?: true };
+type ModeOption = JsonOption & { readonly mode?: string };
+
+/**
+ * Carries out one command line.
+ * @param args what follows the program's name
+ * @param signal a first Ctrl-C
+ * @returns the exit status of docs/failures.md
+ */
+export async function runCli(
+  args: readonly string[],
+  services: CliServices,
+  streams: CliStreams,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    await createProgram(services, streams, signal).parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    const error = thrown instanceof CommanderError ? new BadRequest(thrown.message.replace(/^error: /, "")) : thrown;
+    const { code, message, exitStatus } = presentFailure(error);
+    streams.err(args.includes("--json") ? `${printJson(failureJson(error))}\n` : `${code}: ${message}\n`);
+    return exitStatus;
+  }
+}
+
+function createProgram(services: CliServices, streams: CliStreams, signal: AbortSignal): Command {
+  const print = (text: string) => streams.out(`${text}\n`);
+  const progress = createProgress(streams.err, streams.interactive);
+  const program = new Command("analysis")
+    .description("Turns one dataset and one date into one trusted result.")
+    .version(services.version)
+    .exitOverride()
+    .configureOutput({ writeOut: streams.out, writeErr: () => {} })
+    .showSuggestionAfterError();
+
+  /** Every command speaks JSON, and all are children of one program with its overrides. */
+  const command = (line: string, description: string) =>
+    program.command(line).description(description).option("--json", "print JSON").allowExcessArguments(false);
+
+  command("run <dataset> <date>", "calculate and publish one date in this process; needs no server")
+    .option("--mode <mode>", "changed, missing or force")
+    .action(async (dataset: string, date: string, { json, mode }: ModeOption) => {
+      await using run = await services.run();
+      const input = { dataset, date, mode: mode ?? "", runId: randomUUID(), fence: new Date().toISOString() };
+      const output = await run.useCase
+        .run(input, { signal, onStep: (step) => progress.show(`${dataset} ${date}: ${step}`) })
+        .finally(progress.clear);
+      print(json ? printJson(output) : printRun(output));
+    });
+
+  command("submit <dataset> <date>", "hand one date to Temporal and wait for its end")
+    .option("--mode <mode>", "changed, missing or force")
+    .option("--no-wait", "return when the run is accepted")
+    .action(async (dataset: string, date: string, options: ModeOption & { readonly wait: boolean }) => {
+      await using submit = await services.submit();
+      const run = await submit.useCase.submit({ dataset, date, mode: options.mode ?? "" });
+      if (!options.wait) {
+        print(options.json ? printJson(run) : `${dataset} ${date} submitted as ${run.workflowId}, run ${run.runId}`);
+        return;
+      }
+      progress.show(`${dataset} ${date}: waiting for ${run.workflowId}`);
+      const output = await untilStopped(submit.useCase.wait(run), signal).finally(progress.clear);
+      print(options.json ? printJson(output) : printRun(output));
+    });
+
+  command("show <dataset> <date>", "print the published result of one date")
+    .option("--limit <rows>", "the most rows to print", parseCount)
+    .action(async (dataset: string, date: string, { json, limit }: JsonOption & { readonly limit?: number }) => {
+      await using show = await services.show();
+      const result = await show.useCase.show(dataset, date, limit ?? (json ? undefined : 50));
+      print(json ? printJson(result) : printResult(result, streams.width));
+    });
+
+  command("datasets", "list the definitions").action(async ({ json }: JsonOption) => {
+    const entries = (await services.catalog()).list().map(({ id, file, digest, definition }) => ({
+      id,
+      title: definition.title,
+      source: definition.source.uri,
+      timeZone: definition.timeZone,
+      schedule: definition.schedule ?? null,
+      file,
+      digest,
+    }));
+    const rows = entries.map(({ id, title, timeZone, schedule }) => [id, title, timeZone, schedule]);
+    print(json ? printJson(entries) : printTable(["id", "title", "time zone", "schedule"], rows, streams.width));
+  });
+
+  command("doctor", "check this machine, the definitions, the store and Temporal").action(({ json }: JsonOption) =>
+    doctor(services.doctor(), json === true, print),
+  );
+
+  command("setup", "register the search attributes in the Temporal namespace; may be repeated").action(
+    async ({ json }: JsonOption) => {
+      const result = await services.setup();
+      const what =
+        result.registered.length === 0 ? "nothing was missing" : `registered ${result.registered.join(", ")}`;
+      print(json ? printJson(result) : `namespace ${result.namespace}: ${what}`);
+    },
+  );
+
+  command("dev", "Temporal's development server, a worker and the API, until Ctrl-C").action(({ json }: JsonOption) =>
+    dev(services, json === true, streams, signal),
+  );
+
+  command("demo", "seven real days through the workflow, from start to result").action(({ json }: JsonOption) =>
+    demo(services, json === true, streams, signal),
+  );
+
+  return program;
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a number of rows.");
+  return Number(text);
+}
+
+/** A wait ends with Ctrl-C; the run itself goes on. */
+function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, stopped]);
+}

@@ -1,0 +1,18 @@
+import { runCli } from "./interface/cli/program.ts";
+import { stopRequested } from "./interface/stop-requested.ts";
+import { wireCli } from "./wiring.ts";
+
+const stopping = new AbortController();
+stopRequested().then((name) => stopping.abort(new Error(`stopped by ${name}`)));
+
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  wireCli(process.env),
+  {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    width: process.stdout.columns ?? 100,
+    interactive: process.stderr.isTTY === true,
+  },
+  stopping.signal,
+);

@@ -1,0 +1,18 @@
+import { readSettings } from "./infrastructure/config/settings.ts";
+import { installTemporalRuntime } from "./infrastructure/temporal/worker.ts";
+import { presentFailure } from "./interface/presenter/failure-presenter.ts";
+import { stopRequested } from "./interface/stop-requested.ts";
+import { wireCore, wireWorker } from "./wiring.ts";
+
+try {
+  const settings = readSettings(process.env);
+  installTemporalRuntime(settings.logLevel === "info" ? "WARN" : "INFO", (line) => process.stderr.write(`${line}\n`));
+  await using core = await wireCore(settings);
+  await using worker = await wireWorker(core, process.env);
+  process.stderr.write(`the worker polls ${settings.taskQueue} at ${worker.address}\n`);
+  await Promise.race([worker.done, stopRequested()]);
+} catch (error) {
+  const { message, exitStatus } = presentFailure(error);
+  process.stderr.write(`${message}\n`);
+  process.exitCode = exitStatus;
+}

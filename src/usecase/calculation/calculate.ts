@@ -1,0 +1,141 @@
+import { type DataFrame, type DataType, type LazyDataFrame, pl } from "nodejs-polars";
+import type { Calculation, CheckResult } from "../../domain/model/analysis-result.ts";
+import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts";
+import { AnalysisFailure, Crashed, InputInvalid } from "../../domain/model/failure.ts";
+import { analyze } from "../../domain/service/analyze-service.ts";
+import { type Audit, audit, readsRows } from "../../domain/service/audit-service.ts";
+import { typeName } from "../../domain/service/column-type-service.ts";
+import {
+  type ConformedFile,
+  conform,
+  guardedRows,
+  unguardedRows,
+  type Violation,
+  violationCounts,
+} from "../../domain/service/contract-service.ts";
+import type { TargetDate } from "../../domain/value-object/target-date.ts";
+import { engineSentence, type LocalFile, scan } from "./scan-service.ts";
+
+export type CalculationOrder = {
+  readonly definition: DatasetDefinition;
+  readonly date: TargetDate;
+  readonly files: readonly LocalFile[];
+  /** Where the result is written; must not exist. */
+  readonly resultPath: string;
+};
+
+/**
+ * Scan, contract, analysis, ordered Parquet, audit of what was written. Streaming: memory follows the analysis, not the
+ * size of the input. A result that fails its checks is returned with them.
+ * @throws InputInvalid when the bytes break the contract; Crashed when the analysis cannot run
+ */
+export async function calculate({ definition, date, files, resultPath }: CalculationOrder): Promise<Calculation> {
+  const conformed: ConformedFile[] = [];
+  for (const file of files) conformed.push(conform(await scan(file, definition), definition));
+  try {
+    // The engine counts the rows while this thread builds the analysis, and audits nothing before it is written.
+    const counting = auditRows(definition, conformed);
+    const [rows, written] = await Promise.all([counting, write({ definition, date, conformed, resultPath })]);
+    return {
+      rows: written.rows,
+      columns: written.columns,
+      checks: [...rows.checks, ...written.checks],
+      rowsRead: rows.rows,
+      notes: conformed.flatMap((file) => file.notes),
+    };
+  } catch (error) {
+    await explainInput(conformed);
+    if (error instanceof AnalysisFailure) throw error;
+    throw new Crashed(`the analysis of ${definition.id} failed: ${engineSentence(error)}`, { cause: error });
+  }
+}
+
+type WriteOrder = Omit<CalculationOrder, "files"> & { readonly conformed: readonly ConformedFile[] };
+
+async function write({
+  definition,
+  date,
+  conformed,
+  resultPath,
+}: WriteOrder): Promise<Audited & Pick<Calculation, "columns">> {
+  const result = analyze(definition, together(conformed.map(guardedRows)), date);
+  const writing = result.sinkParquet(resultPath, { compression: "zstd", maintainOrder: true }).collect(fullWidth());
+  const [{ select, read }] = await Promise.all([buildAudit(definition, result), writing]);
+  const written = pl.scanParquet(resultPath, { glob: false, hivePartitioning: false });
+  const [{ schema }, counts] = await Promise.all([written.limit(0).collect(), written.select(...select).collect()]);
+  const columns = Object.entries(schema as Record<string, DataType>).map(([name, type]) => ({
+    name,
+    type: typeName(type),
+  }));
+  return { ...read(firstRow(counts)), columns };
+}
+
+async function buildAudit(definition: DatasetDefinition, result: LazyDataFrame): Promise<Audit> {
+  return audit(definition, result.columns, "result");
+}
+
+/**
+ * With projection pushed into a CSV scan, Polars 0.54 loses rows without an error when a column that is not read holds a
+ * stray quote: every field of every row is parsed instead, at a cost of about a third.
+ */
+function fullWidth(): { projectionPushdown: boolean } {
+  return { projectionPushdown: false };
+}
+
+function together(frames: readonly LazyDataFrame[]): LazyDataFrame {
+  const [first] = frames;
+  if (first === undefined) throw new InputInvalid("there is no input file");
+  return frames.length === 1 ? first : pl.concat([...frames], { how: "vertical" });
+}
+
+type Audited = { readonly rows: number; readonly checks: readonly CheckResult[] };
+
+async function auditRows(definition: DatasetDefinition, files: readonly ConformedFile[]): Promise<Audited> {
+  const { select, read } = audit(definition, Object.keys(definition.schema), "rows");
+  if (readsRows(definition)) {
+    return read(
+      firstRow(
+        await together(files.map(unguardedRows))
+          .select(...select)
+          .collect(fullWidth()),
+      ),
+    );
+  }
+  // A bare count may use the engine's fast path: what that cannot see, the analysis meets in full width.
+  const counts = await Promise.all(files.map((file) => file.frame.select(...select).collect()));
+  return read({ rows: counts.reduce((sum, count) => sum + Number(firstRow(count)["rows"]), 0) });
+}
+
+/**
+ * Tells whether the input is at fault for a failed query, by reading it without the analysis.
+ * @throws InputInvalid when it is
+ */
+async function explainInput(files: readonly ConformedFile[]): Promise<void> {
+  for (const file of files) {
+    const violations = file.violations();
+    const counts = await countViolations(file, violations);
+    const broken = violations.flatMap(({ column, what }, index) => {
+      const rows = Number(counts[`n${index}`] ?? 0);
+      const value = counts[`v${index}`];
+      const example = typeof value === "string" ? `, first ${JSON.stringify(value.slice(0, 60))}` : "";
+      return rows === 0 ? [] : [`${column} is ${what}, in ${rows} row${rows === 1 ? "" : "s"}${example}`];
+    });
+    if (broken.length > 0) throw new InputInvalid(`${file.uri} breaks the contract: ${broken.join("; ")}`);
+  }
+}
+
+async function countViolations(
+  file: ConformedFile,
+  violations: readonly Violation[],
+): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const query = violations.length === 0 ? file.frame.select(pl.len()) : violationCounts(file.frame, violations);
+    return firstRow(await query.collect(fullWidth()));
+  } catch (cause) {
+    throw new InputInvalid(`${file.uri} cannot be read: ${engineSentence(cause)}`, { cause });
+  }
+}
+
+function firstRow(frame: DataFrame): Readonly<Record<string, unknown>> {
+  return frame.toRecords()[0] ?? {};
+}

@@ -1,0 +1,158 @@
+import { dirname } from "node:path";
+import type { Manifest } from "../../domain/model/analysis-result.ts";
+import { computeDefaults } from "../../domain/model/dataset-definition.ts";
+import { ChecksFailed } from "../../domain/model/failure.ts";
+import { isOlder } from "../../domain/value-object/fence.ts";
+import { compareInputs } from "../../domain/value-object/fingerprint.ts";
+import { type ParsedRun, parseRunAnalysisInput } from "../dto/run-analysis-input.ts";
+import type { RunAnalysisOutput, RunOutcome } from "../dto/run-analysis-output.ts";
+import type { RunLimits } from "../dto/run-steps.ts";
+import type { RunAnalysisUseCase } from "../ports/input/run-analysis-usecase.ts";
+import type { Analyzer } from "../ports/output/analyzer.ts";
+import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
+import type { DatasetLoader, LoadRequest } from "../ports/output/dataset-loader.ts";
+import type { ManifestDraft, ResultRepository } from "../ports/output/result-repository.ts";
+
+export type RunAnalysisPorts = {
+  readonly catalog: DatasetCatalog;
+  readonly loader: DatasetLoader;
+  readonly analyzer: Analyzer;
+  readonly repository: ResultRepository;
+  readonly engine: Manifest["engine"];
+  readonly heartbeatTimeoutMs: number;
+};
+
+export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysisUseCase {
+  const { catalog, loader, analyzer, repository, engine } = ports;
+
+  const useCase: RunAnalysisUseCase = {
+    async inspect(input, control) {
+      const started = performance.now();
+      const run = parseRunAnalysisInput(input);
+      const entry = catalog.get(run.dataset);
+      const published = await repository.findPublished(run.dataset, run.date);
+      const settled = published === undefined ? undefined : await settle(run, published);
+      if (settled !== undefined) return { kind: "done", output: settled };
+      const inputs = await loader.inspect(loadRequest(run, entry), published?.inputs ?? [], control?.signal);
+      if (isUnchanged(run, entry, published, inputs)) {
+        return { kind: "done", output: outputOf("unchanged", published) };
+      }
+      return { kind: "inspected", inputs, limits: limitsOf(entry), inspectMs: since(started) };
+    },
+
+    async load(input, inspected, control) {
+      const started = performance.now();
+      const run = parseRunAnalysisInput(input);
+      const entry = catalog.get(run.dataset);
+      const inputs = await loader.load(loadRequest(run, entry), inspected.inputs, control?.signal);
+      const published = await repository.findPublished(run.dataset, run.date);
+      if (isUnchanged(run, entry, published, inputs)) {
+        await repository.discardStaged(run.runId);
+        return { kind: "done", output: outputOf("unchanged", published) };
+      }
+      return { kind: "loaded", inputs, inspectMs: inspected.inspectMs, loadMs: since(started) };
+    },
+
+    async analyze(input, { inputs, inspectMs, loadMs }, control) {
+      const started = performance.now();
+      const run = parseRunAnalysisInput(input);
+      const entry = catalog.get(run.dataset);
+      const staged = await analyzer.analyze({ run, entry, inputs }, control?.signal);
+      await loader.verify(inputs, control?.signal);
+      const failed = staged.checks.filter((check) => !check.passed);
+      if (failed.length > 0) {
+        const reasons = failed.map((check) => `${check.name}: ${check.observed}, expected ${check.expected}`);
+        throw new ChecksFailed(`${run.dataset} ${run.date} failed its checks: ${reasons.join("; ")}`, {
+          details: { checks: failed, stagedKey: staged.stagedKey },
+        });
+      }
+      return { inputs, inspectMs, loadMs, staged, analyzeMs: since(started) };
+    },
+
+    async save(input, analyzed) {
+      const run = parseRunAnalysisInput(input);
+      const { staged, inputs, inspectMs, loadMs, analyzeMs } = analyzed;
+      const draft: ManifestDraft = {
+        dataset: run.dataset,
+        date: run.date,
+        runId: run.runId,
+        fence: run.fence,
+        definitionDigest: staged.definitionDigest,
+        inputs,
+        rowsRead: staged.rowsRead,
+        notes: staged.notes,
+        result: {
+          stagedKey: staged.stagedKey,
+          rows: staged.rows,
+          sizeBytes: staged.sizeBytes,
+          sha256: staged.sha256,
+          columns: staged.columns,
+        },
+        checks: staged.checks,
+        engine,
+        timings: { inspectMs, loadMs, analyzeMs },
+        peakMemoryBytes: staged.peakMemoryBytes,
+      };
+      const { outcome, manifest } = await repository.publish(draft, run.mode);
+      await repository.discardStaged(run.runId);
+      return outputOf(outcome, manifest);
+    },
+
+    async run(input, control) {
+      control?.onStep?.("inspect");
+      const inspected = await useCase.inspect(input, control);
+      if (inspected.kind === "done") return inspected.output;
+      control?.onStep?.("load");
+      const loaded = await useCase.load(input, inspected, control);
+      if (loaded.kind === "done") return loaded.output;
+      control?.onStep?.("analyze");
+      const analyzed = await useCase.analyze(input, loaded, control);
+      control?.onStep?.("save");
+      return useCase.save(input, analyzed, control);
+    },
+  };
+  return useCase;
+
+  /** The answer that what is published gives by itself: this run has committed, a later one has, or anything will do. */
+  async function settle(run: ParsedRun, published: Manifest): Promise<RunAnalysisOutput | undefined> {
+    if (published.runId === run.runId) return outputOf("published", published);
+    if (isOlder(run, published)) {
+      const committed = await repository.findCommitted(run.dataset, run.date, run.runId);
+      return committed === undefined ? outputOf("superseded", published) : outputOf("published", committed);
+    }
+    return run.mode === "missing" ? outputOf("skipped", published) : undefined;
+  }
+
+  function limitsOf({ definition }: CatalogEntry): RunLimits {
+    return {
+      timeLimitSeconds: definition.compute?.timeLimitSeconds ?? computeDefaults.timeLimitSeconds,
+      heartbeatTimeoutMs: ports.heartbeatTimeoutMs,
+    };
+  }
+}
+
+function isUnchanged(
+  run: ParsedRun,
+  entry: CatalogEntry,
+  published: Manifest | undefined,
+  inputs: Parameters<typeof compareInputs>[0],
+): published is Manifest {
+  return (
+    published !== undefined &&
+    run.mode === "changed" &&
+    published.definitionDigest === entry.digest &&
+    compareInputs(inputs, published.inputs) === "same"
+  );
+}
+
+function loadRequest(run: ParsedRun, { definition, file }: CatalogEntry): LoadRequest {
+  return { dataset: run.dataset, date: run.date, runId: run.runId, source: definition.source, folder: dirname(file) };
+}
+
+function outputOf(outcome: RunOutcome, manifest: Manifest): RunAnalysisOutput {
+  return { dataset: manifest.dataset, date: manifest.date, outcome, rows: manifest.result.rows, manifest };
+}
+
+function since(started: number): number {
+  return Math.round((performance.now() - started) * 10) / 10;
+}

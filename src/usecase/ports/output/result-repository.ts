@@ -1,0 +1,37 @@
+import type { Manifest } from "../../../domain/model/analysis-result.ts";
+import type { DatasetId } from "../../../domain/value-object/dataset-id.ts";
+import type { RunId } from "../../../domain/value-object/run-id.ts";
+import type { RunMode } from "../../../domain/value-object/run-mode.ts";
+import type { TargetDate } from "../../../domain/value-object/target-date.ts";
+
+/** A manifest before publication gives it its place in the history. */
+export type ManifestDraft = Omit<Manifest, "version" | "publishedAt" | "key" | "previous" | "result"> & {
+  readonly result: Omit<Manifest["result"], "key"> & { readonly stagedKey: string };
+};
+
+export type Publication = { readonly outcome: "published" | "superseded" | "skipped"; readonly manifest: Manifest };
+
+/** A local copy of published bytes, gone when disposed. */
+export type LocalCopy = AsyncDisposable & { readonly path: string };
+
+/** Holds the published results and their history. A reader of the stable key sees one whole audited result, always. */
+export interface ResultRepository {
+  /** What readers see now, or nothing. @throws StoreUnavailable, StoreUnsafe */
+  findPublished(dataset: DatasetId, date: TargetDate): Promise<Manifest | undefined>;
+
+  /** What this run has committed already, though it may have been replaced since. @throws StoreUnavailable */
+  findCommitted(dataset: DatasetId, date: TargetDate, runId: RunId): Promise<Manifest | undefined>;
+
+  /**
+   * Publishes staged bytes, unless a later run has published (`superseded`) or, in mode `missing`, anything is there
+   * (`skipped`). The same run may ask twice and gets the same answer.
+   * @throws StoreUnavailable, StoreUnsafe
+   */
+  publish(draft: ManifestDraft, mode: RunMode): Promise<Publication>;
+
+  /** The bytes that the manifest describes. @throws InputMissing when they were replaced meanwhile */
+  openResult(manifest: Manifest): Promise<LocalCopy>;
+
+  /** Removes what the run has staged. */
+  discardStaged(runId: RunId): Promise<void>;
+}

@@ -1,0 +1,25 @@
+import type { FailureCode } from "../../../domain/model/failure.ts";
+import type { DatasetId } from "../../../domain/value-object/dataset-id.ts";
+import type { RunMode } from "../../../domain/value-object/run-mode.ts";
+import type { TargetDate } from "../../../domain/value-object/target-date.ts";
+import type { RunAnalysisOutput } from "../../dto/run-analysis-output.ts";
+
+export type RunRequest = { readonly dataset: DatasetId; readonly date: TargetDate; readonly mode: RunMode };
+
+export type RunState = {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly status: "running" | "completed" | "failed" | "canceled" | "terminated";
+  readonly startedAt: string;
+  readonly closedAt?: string;
+  readonly failure?: { readonly code: FailureCode; readonly message: string };
+};
+
+/** Keeps runs going through crashes and retries: Temporal. */
+export interface RunOrchestrator {
+  /** Starts the run, or joins the one under way; `force` ends that one first. @throws StoreUnavailable when it is away */
+  start(request: RunRequest): Promise<{ readonly workflowId: string; readonly runId: string }>;
+  /** @throws what the run failed with */
+  result(run: { readonly workflowId: string; readonly runId: string }): Promise<RunAnalysisOutput>;
+  describe(dataset: DatasetId, date: TargetDate): Promise<RunState | undefined>;
+}

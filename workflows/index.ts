@@ -1,0 +1,1 @@
+export { runAnalysis } from "./run-analysis.ts";

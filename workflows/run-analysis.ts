@@ -1,0 +1,128 @@
+import type { Duration } from "@temporalio/common";
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  proxyActivities,
+  setCurrentDetails,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { RunAnalysisActivities } from "../activities/run-analysis-activities.ts";
+import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
+import { retryDelayMs } from "../src/domain/service/retry-service.ts";
+import { runAttributes } from "../src/domain/value-object/run-identity.ts";
+import type { RunAnalysisInput, RunAnalysisRequest } from "../src/usecase/dto/run-analysis-input.ts";
+import type { RunAnalysisOutput } from "../src/usecase/dto/run-analysis-output.ts";
+import type { AnalyzedDataset } from "../src/usecase/dto/run-steps.ts";
+
+/** Until `inspect` has told the definition's limits. */
+const defaultHeartbeatTimeoutMs = 10_000;
+const longestLoad = "2 hours";
+const shortStep = "10 minutes";
+/** With all retries, and with no worker there. */
+const longestStep = "7 days";
+/** Beyond the calculation's own limit: staging, and the wait for memory of the worker. */
+const analyzeMarginMs = 2 * 60 * 60_000;
+
+/** One dataset and one date: inspect, then load, analyze, save. */
+export async function runAnalysis(request: RunAnalysisRequest): Promise<RunAnalysisOutput> {
+  const { runId, runStartTime } = workflowInfo();
+  const input: RunAnalysisInput = { ...request, runId, fence: runStartTime.toISOString() };
+  const prepared = await retrying(
+    () => prepare(input),
+    (code) => code === "input-changed",
+  );
+  if (prepared.kind === "done") return finish(prepared.output);
+
+  setCurrentDetails(`Publishing ${prepared.analyzed.staged.rows} rows.`);
+  const { save } = activities(prepared.heartbeatTimeoutMs, shortStep);
+  return finish(await retrying(() => save(input, prepared.analyzed)));
+}
+
+type Prepared =
+  | { readonly kind: "done"; readonly output: RunAnalysisOutput }
+  | { readonly kind: "analyzed"; readonly analyzed: AnalyzedDataset; readonly heartbeatTimeoutMs: number };
+
+/** Everything before publication. An input that changes midway sends it back to the start: its pins are worth nothing. */
+async function prepare(input: RunAnalysisInput): Promise<Prepared> {
+  setCurrentDetails("Looking at the source and at what is published.");
+  const { inspect } = activities(defaultHeartbeatTimeoutMs, shortStep);
+  const inspected = await retrying(() => inspect(input));
+  upsertSearchAttributes([
+    { key: { name: runAttributes.dataset, type: "KEYWORD" }, value: input.dataset },
+    { key: { name: runAttributes.date, type: "KEYWORD" }, value: input.date },
+  ]);
+  if (inspected.kind === "done") return inspected;
+
+  const { heartbeatTimeoutMs, timeLimitSeconds } = inspected.limits;
+  setCurrentDetails(`Pinning ${inspected.inputs.length} input file(s).`);
+  const { load } = activities(heartbeatTimeoutMs, longestLoad);
+  const loaded = await retrying(() => load(input, inspected));
+  if (loaded.kind === "done") return loaded;
+
+  setCurrentDetails(`Calculating from ${loaded.inputs.reduce((sum, file) => sum + file.sizeBytes, 0)} bytes.`);
+  const { analyze } = activities(heartbeatTimeoutMs, timeLimitSeconds * 1000 + analyzeMarginMs);
+  const analyzed = await retrying(() => analyze(input, loaded));
+  return { kind: "analyzed", analyzed, heartbeatTimeoutMs };
+}
+
+function finish(output: RunAnalysisOutput): RunAnalysisOutput {
+  setCurrentDetails(`**${output.outcome}**: ${output.rows} rows, manifest \`${output.manifest.key}\``);
+  return output;
+}
+
+/** Temporal retries a lost worker or a missed heartbeat; failures with a code are not retried by it. */
+function activities(heartbeatTimeoutMs: number, startToCloseTimeout: Duration) {
+  return proxyActivities<RunAnalysisActivities>({
+    startToCloseTimeout,
+    scheduleToCloseTimeout: longestStep,
+    heartbeatTimeout: heartbeatTimeoutMs,
+    retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+  });
+}
+
+/**
+ * Tries again as long as the failure's code allows. A changed input is for the attempt that pins anew: steps inside it
+ * hand it on at once.
+ */
+async function retrying<T>(
+  attempt: () => Promise<T>,
+  concerns: (code: FailureCode) => boolean = (code) => code !== "input-changed",
+): Promise<T> {
+  const failures = new Map<FailureCode, number>();
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const failure = failureIn(error);
+      if (failure === undefined) throw error;
+      const { code, message, details } = failure;
+      const count = (failures.get(code) ?? 0) + 1;
+      failures.set(code, count);
+      const delayMs = concerns(code) ? retryDelayMs(code, count, details.retryAfterMs) : undefined;
+      // The workflow fails with the code itself, not with "activity task failed".
+      if (delayMs === undefined)
+        throw ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+      setCurrentDetails(`${code}: ${message}. Trying again in ${Math.ceil(delayMs / 1000)} s.`);
+      await sleep(delayMs);
+    }
+  }
+}
+
+type CodedFailure = {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly details: { readonly retryAfterMs?: number };
+};
+
+/** The failure with a code, as an activity threw it or as an inner attempt gave it up. */
+function failureIn(error: unknown): CodedFailure | undefined {
+  const failure = error instanceof ActivityFailure ? error.cause : error;
+  if (!(failure instanceof ApplicationFailure) || !isFailureCode(failure.type)) return undefined;
+  return {
+    code: failure.type,
+    message: failure.message,
+    details: (failure.details?.[0] ?? {}) as CodedFailure["details"],
+  };
+}
