@@ -6,7 +6,7 @@ import { wireCore, wireWorker } from "./wiring.ts";
 
 try {
   const settings = readSettings(process.env);
-  installTemporalRuntime(settings.logLevel === "info" ? "WARN" : "INFO", (line) => process.stderr.write(`${line}\n`));
+  await using _runtime = installTemporalRuntime(settings.logLevel, (line) => process.stderr.write(`${line}\n`));
   await using core = await wireCore(settings);
   await using worker = await wireWorker(core, process.env);
   process.stderr.write(`the worker polls ${settings.taskQueue} at ${worker.address}\n`);

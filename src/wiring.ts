@@ -184,7 +184,7 @@ async function wireDevelopment(
       }),
     );
     const here = { ...withoutTemporal(env), TEMPORAL_ADDRESS: server.address };
-    installTemporalRuntime("ERROR", onProgress);
+    parts.use(installTemporalRuntime("error", onProgress));
     const worker = parts.use(await wireWorker(core, here));
     const submit = parts.use(await wireSubmitAnalysis(core, here));
     const api = withApi ? parts.use(await wireApi(core, submit.useCase)) : undefined;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { gzipSync } from "node:zlib";
 import type { Calculation } from "../../domain/model/analysis-result.ts";
 import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure, Crashed } from "../../domain/model/failure.ts";
@@ -20,8 +21,7 @@ export type ChildCalculation = {
     readonly files: readonly LocalFile[];
     readonly resultPath: string;
   }) => Promise<Calculation>;
-  readonly warmUp: (csvPath: string, resultPath: string) => Promise<void>;
-  readonly warmUpCsv: string;
+  readonly warmUp: { readonly definition: DatasetDefinition; readonly date: TargetDate; readonly csv: string };
   readonly importDefinition: (
     file: string,
   ) => Promise<{ readonly exports: { readonly default?: unknown }; readonly digest: string }>;
@@ -56,21 +56,24 @@ async function carryOut({ calculate, importDefinition }: ChildCalculation, order
     throw new Crashed(`the definition ${order.definitionFile} was changed since the service started: start it again`);
   }
   // The parent has validated these very bytes.
-  const definition = exports.default as DatasetDefinition;
+  return produce(calculate, exports.default as DatasetDefinition, parseTargetDate(order.date), order);
+}
+
+/** From the files as they lie to a stamped result and its hash. */
+async function produce(
+  calculate: ChildCalculation["calculate"],
+  definition: DatasetDefinition,
+  date: TargetDate,
+  { files: given, folder, stamp }: Pick<ChildOrder, "files" | "folder" | "stamp">,
+): Promise<ChildResult> {
   const files: LocalFile[] = [];
-  for (const file of order.files) files.push(await plain(file, join(order.folder, `input-${files.length}`)));
-  const resultPath = join(order.folder, "result.parquet");
-  const date = parseTargetDate(order.date);
+  for (const file of given) files.push(await plain(file, join(folder, `input-${files.length}`)));
+  const resultPath = join(folder, "result.parquet");
   const calculation = await calculate({ definition, date, files, resultPath });
-  await stampParquet(resultPath, order.stamp);
+  await stampParquet(resultPath, stamp);
   const { size } = await stat(resultPath);
-  return {
-    calculation,
-    resultPath,
-    sizeBytes: size,
-    sha256: await hashFile(resultPath),
-    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-  };
+  const sha256 = await hashFile(resultPath);
+  return { calculation, resultPath, sizeBytes: size, sha256, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
 async function plain({ uri, path }: LocalFile, target: string): Promise<LocalFile> {
@@ -80,19 +83,25 @@ async function plain({ uri, path }: LocalFile, target: string): Promise<LocalFil
   return { uri, path: target };
 }
 
+const warmUps = 2;
+
+/** Small real calculations: the first real one then finds the engine's threads started and this code compiled. */
 async function warm(
-  { warmUp, warmUpCsv, importDefinition }: ChildCalculation,
+  { calculate, warmUp, importDefinition }: ChildCalculation,
   definitions: readonly string[],
 ): Promise<void> {
   // One that cannot be loaded any more says so when it is ordered.
   await Promise.allSettled(definitions.map(importDefinition));
-  const folder = await mkdtemp(join(tmpdir(), "analysis-warm-up-"));
-  try {
-    const csv = join(folder, "input.csv");
-    await writeFile(csv, warmUpCsv);
-    await warmUp(csv, join(folder, "result.parquet"));
-  } finally {
-    await rm(folder, { recursive: true });
+  for (let round = 0; round < warmUps; round += 1) {
+    const folder = await mkdtemp(join(tmpdir(), "analysis-warm-up-"));
+    try {
+      const path = join(folder, "warm-up.csv.gz");
+      await writeFile(path, gzipSync(warmUp.csv));
+      const files = [{ uri: "warm-up.csv.gz", path }];
+      await produce(calculate, warmUp.definition, warmUp.date, { files, folder, stamp: "warm-up" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { Client, Connection, ServiceError } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { BadRequest, StoreUnavailable } from "../../domain/model/failure.ts";
+import { retryCalls } from "./retry-calls.ts";
 
 const connectTimeoutMs = 5_000;
 
@@ -27,22 +28,35 @@ export function readTemporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
   }
 }
 
-/** @throws StoreUnavailable when no server answers within 5 s */
+/** @throws StoreUnavailable when no server answers: at once when the connection is refused, else within 5 s */
 export async function connectClient(target: TemporalTarget): Promise<Client> {
+  let hasAnswered = false;
+  const connection = Connection.lazy({ ...target.connectionOptions, interceptors: [retryCalls(() => hasAnswered)] });
   try {
-    const connection = await Connection.connect({ ...target.connectionOptions, connectTimeout: connectTimeoutMs });
+    await connection.withDeadline(Date.now() + connectTimeoutMs, () => connection.workflowService.getSystemInfo({}));
+    hasAnswered = true;
     return new Client({ connection, namespace: target.namespace });
   } catch (cause) {
+    await connection.close();
     throw temporalAway(target, cause);
   }
 }
 
 export function temporalAway(target: TemporalTarget, cause: unknown): StoreUnavailable {
-  const reason = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
   return new StoreUnavailable(
-    `no Temporal server answers at ${target.address} (${reason}): start one with \`npm run analysis -- dev\`, or set TEMPORAL_ADDRESS`,
+    `no Temporal server answers at ${target.address} (${reasonOf(cause)}): start one with \`npm run analysis -- dev\`, or set TEMPORAL_ADDRESS`,
     { cause },
   );
+}
+
+/** gRPC's sentence without its number and its empty notes. */
+function reasonOf(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const [line = ""] = text.split("\n", 1);
+  return line
+    .replace(/^\d+ [A-Z_]+: /, "")
+    .replace(/^.*Last error: (?:Error: )?/, "")
+    .replace(/\.? Resolution note:.*$/, "");
 }
 
 /** Lends a connected client for the duration of the work. */

@@ -2,7 +2,6 @@ import { fileURLToPath } from "node:url";
 import {
   bundleWorkflowCode,
   DefaultLogger,
-  type LogLevel,
   makeTelemetryFilterString,
   NativeConnection,
   Runtime,
@@ -33,10 +32,16 @@ export type AnalysisWorker = {
 
 const graceMs = 2_000;
 
-/** Once in a process, before the first worker: how much Temporal's own code says, and where. */
-export function installTemporalRuntime(level: LogLevel, write: (line: string) => void): void {
-  Runtime.install({
-    logger: new DefaultLogger(level, ({ level: name, message, meta }) => {
+/** Temporal tells at INFO of every state of a worker, which is detail here. */
+const levels = { trace: "TRACE", debug: "DEBUG", info: "WARN", warn: "WARN", error: "ERROR" } as const;
+
+/**
+ * Once in a process, before the first worker: how much Temporal's own code says, and where. It ends with the last worker;
+ * where none came to be it keeps the process alive until it is disposed.
+ */
+export function installTemporalRuntime(level: keyof typeof levels, write: (line: string) => void): AsyncDisposable {
+  const runtime = Runtime.install({
+    logger: new DefaultLogger(levels[level], ({ level: name, message, meta }) => {
       const error = meta?.["error"];
       write(`${name} ${message}${error instanceof Error ? `: ${error.message}` : ""}`);
     }),
@@ -45,6 +50,7 @@ export function installTemporalRuntime(level: LogLevel, write: (line: string) =>
     },
     shutdownSignals: [],
   });
+  return { [Symbol.asyncDispose]: () => runtime.shutdown() };
 }
 
 /**
@@ -57,9 +63,24 @@ export async function startAnalysisWorker(options: AnalysisWorkerOptions): Promi
   const connection = await NativeConnection.connect(target.connectionOptions).catch((cause: unknown) => {
     throw temporalAway(target, cause);
   });
-  const worker = await Worker.create({
+  const worker = await createWorker(connection, options).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+  const done = worker.run().finally(() => connection.close());
+  return {
+    done,
+    async stop() {
+      if (worker.getState() === "RUNNING") worker.shutdown();
+      await done;
+    },
+  };
+}
+
+async function createWorker(connection: NativeConnection, options: AnalysisWorkerOptions): Promise<Worker> {
+  return Worker.create({
     connection,
-    namespace: target.namespace,
+    namespace: options.target.namespace,
     taskQueue: options.taskQueue,
     activities: options.activities,
     maxConcurrentActivityTaskExecutions: options.maxActivities,
@@ -70,14 +91,6 @@ export async function startAnalysisWorker(options: AnalysisWorkerOptions): Promi
     shutdownForceTime: graceMs * 5,
     ...(await workflowCode(options.workflowBundle)),
   });
-  const done = worker.run().finally(() => connection.close());
-  return {
-    done,
-    async stop() {
-      if (worker.getState() === "RUNNING") worker.shutdown();
-      await done;
-    },
-  };
 }
 
 async function workflowCode(bundle: string | undefined): Promise<Pick<WorkerOptions, "workflowBundle">> {
