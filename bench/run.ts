@@ -1,16 +1,21 @@
 /*
  * Submit to published manifest on the warm path: a development server, a worker and a small day. Prints medians and where
- * the time goes. Nothing is asserted: machines differ, and a loaded one is three times slower.
+ * the time goes. Nothing is asserted: machines differ, and a loaded one is three times slower. Runs come one at a time
+ * with a pause, in which the worker warms its next child; `--pause 0` shows them back to back.
  */
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Client, Connection } from "@temporalio/client";
 import { wireCli } from "../src/wiring.ts";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "50" } } });
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "50" }, pause: { type: "string", default: "700" } },
+});
 const runs = Number(values.runs);
+const pauseMs = Number(values.pause);
 const folder = await mkdtemp(join(tmpdir(), "bench-run-"));
 const datasets = join(folder, "datasets");
 await cp(new URL("../datasets", import.meta.url), datasets, { recursive: true });
@@ -36,6 +41,7 @@ try {
   const connection = await Connection.connect({ address: development.address });
   const client = new Client({ connection });
   const measure = async (date: string) => {
+    await sleep(pauseMs);
     const started = performance.now();
     const run = await development.submit.submit({ dataset: "flights", date });
     const output = await development.submit.wait(run);
@@ -62,6 +68,7 @@ try {
     `${name.padEnd(44)} median ${quantile(times, 0.5).toFixed(1).padStart(7)} ms   p95 ${quantile(times, 0.95).toFixed(1).padStart(7)} ms\n`;
   process.stdout.write(line(`submit to published, ${runs} runs`, published));
   process.stdout.write(line(`submit to unchanged, ${runs} runs`, unchanged));
+  process.stdout.write(`with ${pauseMs} ms between two runs\n`);
   process.stdout.write("of a published run:\n");
   for (const [name, times] of Object.entries(steps)) process.stdout.write(line(`  ${name}`, times));
 

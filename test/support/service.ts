@@ -11,7 +11,8 @@ import { createNamespace } from "./temporal.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const limitMs = 60_000;
 
-export type EntryPoint = "cli" | "worker" | "job" | "api";
+/** A name stands for `src/main-<name>.ts`. */
+export type EntryPoint = "cli" | "worker" | "job" | "api" | "scripts/build-workflows.ts";
 
 export type Ended = {
   readonly status: number | null;
@@ -37,8 +38,9 @@ export type Service = AsyncDisposable & {
   readonly datasets: string;
   readonly store: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Writes a definition. Its inputs lie beside it: `file:./…` starts at the same folder. */
-  readonly define: (id: string, text: string) => Promise<void>;
+  /** Writes the definition of `category,value` rows, with what is given in place of its fields, as source text. */
+  readonly define: (id: string, fields?: Readonly<Record<string, string>>) => Promise<void>;
+  /** Writes a file beside the definitions, where `file:./…` starts. */
   readonly write: (path: string, content: string | Uint8Array) => Promise<void>;
   readonly start: (main: EntryPoint, args?: readonly string[], env?: NodeJS.ProcessEnv) => Running;
   /** Starts it and waits for its end, a minute at the most. */
@@ -58,7 +60,8 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
   await mkdir(datasets);
   await mkdir(temporary);
   const env = {
-    ...only(process.env, ["PATH", "HOME", "LANG", "NODE_COMPILE_CACHE", "XDG_CACHE_HOME", "TEMPORAL_BINARY"]),
+    ...only(process.env, ["PATH", "HOME", "LANG", "XDG_CACHE_HOME", "TEMPORAL_BINARY"]),
+    NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node"),
     // All processes of this service have it in their environment, those for calculations too.
     TMPDIR: temporary,
     DATASETS: datasets,
@@ -73,13 +76,13 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
     datasets,
     store,
     env,
-    define: (id, text) => writeFile(join(datasets, `${id}.ts`), text),
+    define: (id, fields) => writeFile(join(datasets, `${id}.ts`), definitionText(id, fields)),
     async write(path, content) {
       await mkdir(dirname(join(datasets, path)), { recursive: true });
       await writeFile(join(datasets, path), content);
     },
     start(main, args = [], more = {}) {
-      const file = join(root, `src/main-${main}.ts`);
+      const file = join(root, main.includes("/") ? main : `src/main-${main}.ts`);
       const child = spawn(process.execPath, [file, ...args], {
         cwd: folder,
         env: { ...env, ...more },
@@ -145,6 +148,22 @@ export async function createServiceWithTemporal(
   };
 }
 
+export const smallCsv = "category,value\nb,2\na,1\na,3\n";
+
+/** Fields of a definition that calculates for some seconds on one core, whatever the machine has, in little memory. */
+export const slowFields = {
+  analyze: `(rows) => rows
+    .join(rows.select(pl.col("value").alias("other")), { how: "cross" })
+    .groupBy("category", false)
+    .agg(pl.col("value").mul(pl.col("other")).modulo(7).sum().alias("total"))`,
+  compute: "{ cores: 1 }",
+};
+
+/** An input that keeps `slowFields` busy, seconds growing with the square of the rows: 12,000 take about 5. */
+export function manyRowsCsv(rows: number): string {
+  return `category,value\n${Array.from({ length: rows }, (_, index) => `c${index % 7},${index}\n`).join("")}`;
+}
+
 /** Waits until the condition holds. @throws when it does not within the time */
 export async function eventually(condition: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
@@ -203,6 +222,29 @@ async function processesWith(variable: string): Promise<ReadonlyMap<number, stri
     found.set(Number(pid), (await read("cmdline")).replaceAll("\0", " ").trim());
   }
   return found;
+}
+
+/** Inputs of all datasets lie in one folder, as `<date>.csv`. */
+function definitionText(id: string, fields: Readonly<Record<string, string>> = {}): string {
+  const all = {
+    id: JSON.stringify(id),
+    title: '"A dataset of a test"',
+    source: '{ uri: "file:./{date}.csv" }',
+    format: '{ type: "csv" }',
+    schema: "{ category: { type: pl.String }, value: { type: pl.Int64 } }",
+    timeZone: '"UTC"',
+    analyze: '(rows) => rows.groupBy("category", false).agg(pl.col("value").sum().alias("total"))',
+    sortBy: '["category"]',
+    checks: "[rowCount({ min: 1 })]",
+    ...fields,
+  };
+  const lines = Object.entries(all).map(([name, value]) => `  ${name}: ${value},`);
+  return `import { defineDataset, pl, rowCount } from "polars-analysis-service";
+
+export default defineDataset({
+${lines.join("\n")}
+});
+`;
 }
 
 function only(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {

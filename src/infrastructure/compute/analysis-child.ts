@@ -73,7 +73,7 @@ async function produce(
   await stampParquet(resultPath, stamp);
   const { size } = await stat(resultPath);
   const sha256 = await hashFile(resultPath);
-  return { calculation, resultPath, sizeBytes: size, sha256, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
+  return { calculation, resultPath, sizeBytes: size, sha256 };
 }
 
 async function plain({ uri, path }: LocalFile, target: string): Promise<LocalFile> {

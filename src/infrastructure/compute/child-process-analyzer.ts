@@ -30,8 +30,12 @@ export function createChildProcessAnalyzer({
   return {
     async analyze(order, signal) {
       const { run, entry } = order;
-      const { memoryMiB, timeLimitSeconds, cores } = { ...computeDefaults, ...entry.definition.compute };
-      const memoryBytes = memoryMiB * 1024 * 1024;
+      const { memoryMiB, timeLimitSeconds = computeDefaults.timeLimitSeconds, cores } = entry.definition.compute ?? {};
+      // A definition that says nothing takes what a small machine has.
+      const memoryBytes =
+        memoryMiB === undefined
+          ? Math.min(computeDefaults.memoryMiB * 2 ** 20, budget.totalBytes)
+          : memoryMiB * 2 ** 20;
       await using _reserved = await budget.reserve(memoryBytes, signal);
       const started = performance.now();
       const folder = await mkdtemp(join(scratchFolder, "analysis-"));

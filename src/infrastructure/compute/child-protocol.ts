@@ -20,7 +20,6 @@ export type ChildResult = {
   readonly resultPath: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  readonly peakMemoryBytes: number;
 };
 
 /** What a child says: it is warm, or how its one calculation ended. */

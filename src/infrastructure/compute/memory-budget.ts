@@ -2,6 +2,7 @@ import { OutOfMemory } from "../../domain/model/failure.ts";
 
 /** Memory that the calculations of this process may use together. */
 export type MemoryBudget = {
+  readonly totalBytes: number;
   /**
    * Waits, first come first served, until the bytes are free; they are returned when disposed.
    * @throws OutOfMemory when they never can be
@@ -14,6 +15,7 @@ export function createMemoryBudget(totalBytes: number): MemoryBudget {
   const queue: { readonly bytes: number; readonly enter: () => void }[] = [];
 
   return {
+    totalBytes,
     async reserve(bytes, signal) {
       if (bytes > totalBytes) {
         throw new OutOfMemory(

@@ -19,7 +19,7 @@ export async function supervise(
   limits: Limits,
   what: string,
   signal?: AbortSignal,
-): Promise<ChildResult> {
+): Promise<ChildResult & { readonly peakMemoryBytes: number }> {
   const ended = endOf(child);
   let verdict: Error | undefined;
   let peakBytes = 0;
@@ -53,10 +53,11 @@ export async function supervise(
     if (verdict !== undefined) throw verdict;
     if (answer === undefined || answer.kind === "ready") throw explainEnd(child, what);
     if (answer.kind === "failed") throw failureOf(answer.code, answer.message, answer.details);
-    return { ...answer.result, peakMemoryBytes: Math.max(peakBytes, answer.result.peakMemoryBytes) };
+    await watching.look();
+    return { ...answer.result, peakMemoryBytes: peakBytes };
   } finally {
     clearTimeout(timer);
-    clearInterval(watching);
+    watching.stop();
     signal?.removeEventListener("abort", onAbort);
     child.process.kill("SIGKILL");
     await ended;
@@ -79,21 +80,30 @@ function endOf({ process: child }: WarmChild): Promise<undefined> {
   });
 }
 
-function watchMemory({ process: { pid } }: WarmChild, onBytes: (bytes: number) => void): NodeJS.Timeout {
-  let asking = false;
-  return setInterval(async () => {
-    if (asking || pid === undefined) return;
-    asking = true;
+function watchMemory(
+  { process: { pid } }: WarmChild,
+  onBytes: (bytes: number) => void,
+): { readonly look: () => Promise<void>; readonly stop: () => void } {
+  let looking = false;
+  const look = async () => {
+    if (looking || pid === undefined) return;
+    looking = true;
     onBytes(await residentBytes(pid).catch(() => 0));
-    asking = false;
-  }, watchEveryMs);
+    looking = false;
+  };
+  const timer = setInterval(look, watchEveryMs);
+  return { look, stop: () => clearInterval(timer) };
 }
 
-/** Linux tells by a small file; elsewhere a library asks the system's tools, ten times slower. */
+/**
+ * Memory that only the process's end gives back. Linux tells by a small file, in which a mapped input does not count: its
+ * pages are the cache's. Elsewhere a library asks the system's tools, ten times slower, and it does count.
+ */
 async function residentBytes(pid: number): Promise<number> {
   if (process.platform !== "linux") return (await pidusage(pid)).memory;
   const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0);
+  return (kibibytes("RssAnon") + kibibytes("RssShmem")) * 1024;
 }
 
 /** The child ended without a word and nobody here ended it. */

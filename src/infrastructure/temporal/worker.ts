@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import {
   bundleWorkflowCode,
@@ -8,6 +9,7 @@ import {
   Worker,
   type WorkerOptions,
 } from "@temporalio/worker";
+import { BadRequest } from "../../domain/model/failure.ts";
 import { connectClient, type TemporalTarget, temporalAway } from "./connection.ts";
 import { requireSearchAttributes } from "./search-attributes.ts";
 
@@ -94,8 +96,13 @@ async function createWorker(connection: NativeConnection, options: AnalysisWorke
 }
 
 async function workflowCode(bundle: string | undefined): Promise<Pick<WorkerOptions, "workflowBundle">> {
-  if (bundle !== undefined) return { workflowBundle: { codePath: bundle } };
-  return { workflowBundle: await bundleWorkflows() };
+  if (bundle === undefined) return { workflowBundle: await bundleWorkflows() };
+  const code = await readFile(bundle, "utf8").catch((cause: unknown) => {
+    throw new BadRequest(`WORKFLOW_BUNDLE must be a file of \`npm run build:workflows\`, ${bundle} cannot be read`, {
+      cause,
+    });
+  });
+  return { workflowBundle: { code } };
 }
 
 export async function bundleWorkflows(): Promise<{ readonly code: string }> {

@@ -26,17 +26,31 @@ export async function runCli(
   streams: CliStreams,
   signal: AbortSignal,
 ): Promise<number> {
+  const program = createProgram(services, streams, signal);
   try {
-    await createProgram(services, streams, signal).parseAsync([...args], { from: "user" });
+    await program.parseAsync([...args], { from: "user" });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-    const error = thrown instanceof CommanderError ? new BadRequest(thrown.message.replace(/^error: /, "")) : thrown;
+    if (signal.aborted && thrown === signal.reason) {
+      streams.err(`${signal.reason.message}\n`);
+      return interrupted;
+    }
+    const error = thrown instanceof CommanderError ? malformed(thrown, program) : thrown;
     const { code, message, exitStatus } = presentFailure(error);
     streams.err(args.includes("--json") ? `${printJson(failureJson(error))}\n` : `${code}: ${message}\n`);
     return exitStatus;
   }
 }
+
+function malformed({ code, message }: CommanderError, program: Command): BadRequest {
+  if (code !== "commander.help") return new BadRequest(message.replace(/^error: /, ""));
+  const names = program.commands.map((command) => command.name());
+  return new BadRequest(`expected a command: ${names.join(", ")}; --help tells more`);
+}
+
+/** What a shell reports of a program that Ctrl-C ended. */
+const interrupted = 130;
 
 function createProgram(services: CliServices, streams: CliStreams, signal: AbortSignal): Command {
   const print = (text: string) => streams.out(`${text}\n`);
