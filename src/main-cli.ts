@@ -1,9 +1,6 @@
 import { runCli } from "./interface/cli/program.ts";
-import { stopRequested } from "./interface/stop-requested.ts";
+import { stopRequests } from "./interface/stop-requested.ts";
 import { wireCli } from "./wiring.ts";
-
-const stopping = new AbortController();
-stopRequested().then((name) => stopping.abort(new Error(`stopped by ${name}`)));
 
 process.exitCode = await runCli(
   process.argv.slice(2),
@@ -14,5 +11,5 @@ process.exitCode = await runCli(
     width: process.stdout.columns ?? 100,
     interactive: process.stderr.isTTY === true,
   },
-  stopping.signal,
+  stopRequests(),
 );

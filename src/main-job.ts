@@ -2,22 +2,21 @@ import { readSettings } from "./infrastructure/config/settings.ts";
 import { runJob } from "./interface/job/analysis-job-controller.ts";
 import { failureJson, presentFailure } from "./interface/presenter/failure-presenter.ts";
 import { printJson } from "./interface/presenter/json-presenter.ts";
+import { stopRequests } from "./interface/stop-requested.ts";
 import { wireCore, wireRunAnalysis } from "./wiring.ts";
 
-const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
-}
+const signal = stopRequests();
 
 try {
   await using core = await wireCore(readSettings(process.env));
   await using run = wireRunAnalysis(core, "one");
   const output = await runJob(run.useCase, process.env, new Date(), {
-    signal: stopping.signal,
+    signal,
     onStep: (step) => process.stderr.write(`${step}\n`),
   });
   process.stdout.write(`${printJson(output)}\n`);
-} catch (error) {
+} catch (thrown) {
+  const error: unknown = signal.aborted ? signal.reason : thrown;
   process.stderr.write(`${printJson(failureJson(error))}\n`);
   process.exitCode = presentFailure(error).exitStatus;
 }

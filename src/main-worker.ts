@@ -1,8 +1,10 @@
 import { readSettings } from "./infrastructure/config/settings.ts";
 import { installTemporalRuntime } from "./infrastructure/temporal/worker.ts";
 import { presentFailure } from "./interface/presenter/failure-presenter.ts";
-import { stopRequested } from "./interface/stop-requested.ts";
+import { aborted, stopRequests } from "./interface/stop-requested.ts";
 import { wireCore, wireWorker } from "./wiring.ts";
+
+const stop = stopRequests();
 
 try {
   const settings = readSettings(process.env);
@@ -10,7 +12,7 @@ try {
   await using core = await wireCore(settings);
   await using worker = await wireWorker(core, process.env);
   process.stderr.write(`the worker polls ${settings.taskQueue} at ${worker.address}\n`);
-  await Promise.race([worker.done, stopRequested()]);
+  await Promise.race([worker.done, aborted(stop)]);
 } catch (error) {
   const { message, exitStatus } = presentFailure(error);
   process.stderr.write(`${message}\n`);

@@ -2,6 +2,8 @@ import type { Duration } from "@temporalio/common";
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
   proxyActivities,
   setCurrentDetails,
   sleep,
@@ -78,6 +80,8 @@ function activities(heartbeatTimeoutMs: number, startToCloseTimeout: Duration) {
     startToCloseTimeout,
     scheduleToCloseTimeout: longestStep,
     heartbeatTimeout: heartbeatTimeoutMs,
+    // A canceled run has ended when its calculation has, so that the next one does not meet it.
+    cancellationType: "WAIT_CANCELLATION_COMPLETED",
     retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
   });
 }
@@ -96,6 +100,9 @@ async function retrying<T>(
       return await attempt();
     } catch (error) {
       const failure = failureIn(error);
+      // A worker that is lost while it is asked to stop shows as a time-out.
+      if (failure === undefined && CancellationScope.current().consideredCancelled)
+        throw new CancelledFailure("canceled");
       if (failure === undefined) throw error;
       const { code, message, details } = failure;
       const count = (failures.get(code) ?? 0) + 1;

@@ -1,6 +1,26 @@
-/** Settles at the first SIGINT or SIGTERM; a second one has its usual effect. */
-export function stopRequested(): Promise<NodeJS.Signals> {
+/** The process was asked to end, by Ctrl-C or by whoever supervises it. What it was doing has not failed. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+  /** As a shell reports a process that a signal ended. */
+  readonly exitStatus: number;
+
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`stopped by ${signal}`);
+    this.exitStatus = signal === "SIGINT" ? 130 : 143;
+  }
+}
+
+/** Aborted with `Stopped` at the first SIGINT or SIGTERM; a second one has its usual effect. */
+export function stopRequests(): AbortSignal {
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopping.abort(new Stopped(name)));
+  return stopping.signal;
+}
+
+/** Settles when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -121,8 +121,8 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
   async function place(key: string, written: Pending, options: PutOptions): Promise<boolean> {
     const path = pathOf(key);
     for (let attempt = 1; ; attempt += 1) {
-      await makeFolder(dirname(path));
       try {
+        await makeFolder(dirname(path));
         const placed = needsLock(options) ? await replace(key, path, written, options) : await create(path, written);
         if (placed && written.durable) await syncFolder(dirname(path));
         return placed;

@@ -13,7 +13,7 @@ import { BadRequest } from "../../domain/model/failure.ts";
 import { connectClient, type TemporalTarget, temporalAway } from "./connection.ts";
 import { requireSearchAttributes } from "./search-attributes.ts";
 
-export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
+const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 
 export type AnalysisWorkerOptions = {
   readonly target: TemporalTarget;

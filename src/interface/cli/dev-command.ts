@@ -1,4 +1,5 @@
 import { printJson } from "../presenter/json-presenter.ts";
+import { aborted } from "../stop-requested.ts";
 import type { CliServices, CliStreams, Development } from "./cli-services.ts";
 
 /** Serves until the signal; everything that was started is gone afterwards. */
@@ -11,11 +12,7 @@ export async function dev(
   await using development = await services.dev((sentence) => streams.err(`${sentence}\n`));
   const { address, uiUrl, apiUrl, storeFolder } = development;
   streams.out(json ? `${printJson({ address, uiUrl, apiUrl, storeFolder })}\n` : describe(development));
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await Promise.race([stopped, development.failed]);
+  await Promise.race([aborted(signal), development.failed]);
   streams.err("stopping\n");
 }
 

@@ -17,7 +17,7 @@ type ModeOption = JsonOption & { readonly mode?: string };
 /**
  * Carries out one command line.
  * @param args what follows the program's name
- * @param signal a first Ctrl-C
+ * @param signal aborted at a first Ctrl-C, with the reason to show
  * @returns the exit status of docs/failures.md
  */
 export async function runCli(
@@ -36,7 +36,11 @@ export async function runCli(
       streams.err(`${signal.reason.message}\n`);
       return interrupted;
     }
-    const error = thrown instanceof CommanderError ? malformed(thrown, program) : thrown;
+    const error = signal.aborted
+      ? signal.reason
+      : thrown instanceof CommanderError
+        ? malformed(thrown, program)
+        : thrown;
     const { code, message, exitStatus } = presentFailure(error);
     streams.err(args.includes("--json") ? `${printJson(failureJson(error))}\n` : `${code}: ${message}\n`);
     return exitStatus;

@@ -1,4 +1,5 @@
 import { AnalysisFailure, type FailureCode } from "../../domain/model/failure.ts";
+import { Stopped } from "../stop-requested.ts";
 
 /** What each edge shows for a code. docs/failures.md has the same table, and a test compares them. */
 const edges = {
@@ -17,7 +18,7 @@ const edges = {
 } as const satisfies Record<FailureCode, { exitStatus: number; httpStatus: number; title: string }>;
 
 export type PresentedFailure = {
-  readonly code: FailureCode;
+  readonly code: FailureCode | "stopped";
   readonly exitStatus: number;
   readonly httpStatus: number;
   readonly title: string;
@@ -26,8 +27,22 @@ export type PresentedFailure = {
   readonly details: Readonly<Record<string, unknown>>;
 };
 
-/** An error of any kind as an edge shows it. What is no expected failure is a fault of this program: `crashed`. */
+/**
+ * An error of any kind as an edge shows it. What is no expected failure, nor a stop that was asked for, is a fault of this
+ * program: `crashed`.
+ */
 export function presentFailure(error: unknown): PresentedFailure {
+  if (error instanceof Stopped) {
+    const { exitStatus, message } = error;
+    return {
+      code: "stopped",
+      exitStatus,
+      httpStatus: 503,
+      title: "The process was asked to end",
+      message,
+      details: {},
+    };
+  }
   if (error instanceof AnalysisFailure) {
     return { code: error.code, ...edges[error.code], message: error.message, details: error.details };
   }

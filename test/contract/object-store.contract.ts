@@ -1,0 +1,142 @@
+import { createHash, randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, describe, expect, it } from "vitest";
+import { StoreUnavailable } from "../../src/domain/model/failure.ts";
+import type { ObjectStore } from "../../src/infrastructure/store/object-store.ts";
+
+/** What every object store must do. `open` gives an empty one. */
+export function objectStoreContract(name: string, open: () => Promise<ObjectStore>): void {
+  describe(`an object store: ${name}`, () => {
+    const files: string[] = [];
+    afterAll(() => Promise.all(files.map((file) => rm(file, { force: true }))));
+
+    const fileOf = async (content: string) => {
+      const path = join(tmpdir(), `object-store-contract-${randomUUID()}`);
+      files.push(path);
+      await writeFile(path, content);
+      return { path, sizeBytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+    };
+    const keysOf = async (store: ObjectStore, prefix: string) => {
+      const keys: string[] = [];
+      for await (const { key } of store.list(prefix)) keys.push(key);
+      return keys;
+    };
+
+    it("returns what was put, from a text and from a file", async () => {
+      const store = await open();
+      expect(await store.put("a/text.json", { text: "one" })).toBe(true);
+      expect(await store.put("a/file.bin", await fileOf("two"))).toBe(true);
+      expect(await store.text("a/text.json")).toBe("one");
+      const got = await store.get("a/file.bin");
+      expect(got?.info).toMatchObject({ key: "a/file.bin", sizeBytes: 3 });
+      expect(got === undefined ? undefined : await text(got.body)).toBe("two");
+    });
+
+    it("knows nothing of a key that was never put, or was deleted", async () => {
+      const store = await open();
+      await store.put("gone", { text: "x" });
+      await store.delete("gone");
+      await store.delete("never");
+      for (const key of ["gone", "never"]) {
+        expect(await store.head(key)).toBeUndefined();
+        expect(await store.get(key)).toBeUndefined();
+        expect(await store.text(key)).toBeUndefined();
+        expect(await store.local(key)).toBeUndefined();
+      }
+    });
+
+    it("creates only when absent, where asked", async () => {
+      const store = await open();
+      expect(await store.put("k", { text: "first" }, { condition: { ifAbsent: true } })).toBe(true);
+      expect(await store.put("k", { text: "second" }, { condition: { ifAbsent: true } })).toBe(false);
+      expect(await store.put("k", { text: "third" }, { condition: { ifAbsent: true }, metadata: { a: "b" } })).toBe(
+        false,
+      );
+      expect(await store.text("k")).toBe("first");
+    });
+
+    it("replaces only what was seen, where asked", async () => {
+      const store = await open();
+      await store.put("k", { text: "one" });
+      const seen = await store.head("k");
+      expect(await store.put("k", { text: "two" }, { condition: { ifMatch: seen?.etag ?? "" } })).toBe(true);
+      expect(await store.put("k", { text: "three" }, { condition: { ifMatch: seen?.etag ?? "" } })).toBe(false);
+      expect(await store.put("absent", { text: "x" }, { condition: { ifMatch: seen?.etag ?? "" } })).toBe(false);
+      expect(await store.text("k")).toBe("two");
+      expect(await store.head("absent")).toBeUndefined();
+    });
+
+    it("changes the etag with the content", async () => {
+      const store = await open();
+      await store.put("k", { text: "one" });
+      const before = (await store.head("k"))?.etag;
+      await store.put("k", { text: "two" });
+      expect((await store.head("k"))?.etag).not.toBe(before);
+    });
+
+    it("keeps metadata with the object it came with", async () => {
+      const store = await open();
+      await store.put("k", await fileOf("one"), { metadata: { "run-id": "r1" } });
+      expect((await store.head("k"))?.metadata).toEqual({ "run-id": "r1" });
+      const etag = (await store.head("k"))?.etag ?? "";
+      expect(
+        await store.put("k", { text: "two" }, { condition: { ifMatch: "other" }, metadata: { "run-id": "r2" } }),
+      ).toBe(false);
+      expect((await store.head("k"))?.metadata).toEqual({ "run-id": "r1" });
+      await store.put("k", { text: "three" }, { condition: { ifMatch: etag }, metadata: { "run-id": "r3" } });
+      expect((await store.head("k"))?.metadata).toEqual({ "run-id": "r3" });
+    });
+
+    it("refuses a file whose bytes are not those of its sha256, and keeps what was there", async () => {
+      const store = await open();
+      await store.put("k", { text: "before" });
+      const file = { ...(await fileOf("one")), sha256: "0".repeat(64) };
+      await expect(store.put("k", file)).rejects.toThrow(StoreUnavailable);
+      expect(await store.text("k")).toBe("before");
+    });
+
+    it("lists what lies under a prefix, in order", async () => {
+      const store = await open();
+      for (const key of ["p/b", "p/a/2", "p/a/1", "q/x", "pp"]) await store.put(key, { text: key });
+      expect(await keysOf(store, "p/")).toEqual(["p/a/1", "p/a/2", "p/b"]);
+      expect(await keysOf(store, "none/")).toEqual([]);
+    });
+
+    it("has one winner among 16 writers that all want to create, or all want to replace", async () => {
+      const store = await open();
+      for (let round = 0; round < 5; round += 1) {
+        const key = `race/${round}`;
+        const race = async (condition: { ifAbsent: true } | { ifMatch: string }) => {
+          const put = (_: unknown, writer: number) =>
+            store.put(
+              key,
+              { text: `${JSON.stringify(condition)} ${writer}` },
+              { condition, metadata: { writer: `${writer}` } },
+            );
+          const won = await Promise.all(Array.from({ length: 16 }, put));
+          expect(won.filter(Boolean)).toHaveLength(1);
+          const winner = won.indexOf(true);
+          expect((await store.head(key))?.metadata).toEqual({ writer: `${winner}` });
+          expect(await store.text(key)).toBe(`${JSON.stringify(condition)} ${winner}`);
+        };
+        await race({ ifAbsent: true });
+        await race({ ifMatch: (await store.head(key))?.etag ?? "" });
+      }
+    });
+
+    it("survives writers and deleters of one folder", async () => {
+      const store = await open();
+      const churn = async (writer: number) => {
+        for (let round = 0; round < 20; round += 1) {
+          await store.put(`churn/deep/${writer}`, { text: "x" });
+          await store.delete(`churn/deep/${writer}`);
+        }
+      };
+      await Promise.all([0, 1, 2, 3].map(churn));
+      expect(await keysOf(store, "churn/")).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,128 @@
+import { createHash, randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { StoreUnavailable, StoreUnsafe } from "../../../src/domain/model/failure.ts";
+import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
+import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
+import { openFileObjectStore } from "../../../src/infrastructure/store/file-object-store.ts";
+import type { ObjectStore } from "../../../src/infrastructure/store/object-store.ts";
+import {
+  dataset,
+  date,
+  draftOf,
+  type RepositoryWorld,
+  resultRepositoryContract,
+} from "../../contract/result-repository.contract.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const layout = createResultLayout("{dataset}/{date}/result.parquet", ["sales"]);
+
+function worldOf(store: ObjectStore, folder: string, resultLayout = layout): RepositoryWorld {
+  return {
+    repository: createObjectResultRepository(store, resultLayout),
+    async stage(runId, content) {
+      const path = join(folder, `staged-${randomUUID()}`);
+      await writeFile(path, content);
+      const sha256 = createHash("sha256").update(content).digest("hex");
+      const key = `${stagingOf(runId)}${randomUUID()}/result.parquet`;
+      await store.put(key, { path, sizeBytes: content.length, sha256 });
+      return key;
+    },
+    read: (path) => readFile(path, "utf8"),
+  };
+}
+
+resultRepositoryContract("over a folder", async () =>
+  worldOf(await openFileObjectStore(await tempFolder()), await tempFolder()),
+);
+
+describe("the repository over an object store", () => {
+  it("points with manifest.json at what is published, and keeps each manifest once", async () => {
+    const folder = await tempFolder();
+    const store = await openFileObjectStore(folder);
+    const world = worldOf(store, await tempFolder());
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const { manifest } = await world.repository.publish(draft, "changed");
+    await world.repository.publish(draft, "changed");
+    expect(JSON.parse(await readFile(join(folder, "sales/2026-02-05/manifest.json"), "utf8"))).toEqual(manifest);
+    expect(await keysOf(store, "sales/2026-02-05/_manifests/")).toEqual([manifest.key]);
+    expect(manifest.key).toMatch(
+      new RegExp(`^sales/2026-02-05/_manifests/20260206T060000000Z-${draft.runId}-[0-9a-f]{12}\\.json$`),
+    );
+  });
+
+  it("puts the pointer right after a crash between the commit and the pointer", async () => {
+    const folder = await tempFolder();
+    const store = await openFileObjectStore(folder);
+    const crashing: ObjectStore = {
+      ...store,
+      put: async (key, body, options) => {
+        if (key.endsWith("/manifest.json")) throw new StoreUnavailable("crashed here");
+        return store.put(key, body, options);
+      },
+    };
+    const world = worldOf(store, await tempFolder());
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    await expect(createObjectResultRepository(crashing, layout).publish(draft, "changed")).rejects.toThrow(
+      "crashed here",
+    );
+    const seen = await world.repository.findPublished(dataset, date);
+    expect(seen?.runId).toBe(draft.runId);
+    expect(await store.text("sales/2026-02-05/manifest.json")).toBeUndefined();
+    const again = await world.repository.publish(draft, "changed");
+    expect(again).toEqual({ outcome: "published", manifest: seen });
+    expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "")).toEqual(seen);
+  });
+
+  it("takes a lost answer to the commit for what it was", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    let lost = 0;
+    const losing: ObjectStore = {
+      ...store,
+      put: async (key, body, options) => {
+        const placed = await store.put(key, body, options);
+        if (!key.endsWith("result.parquet") || key.startsWith("_staging") || lost > 0) return placed;
+        lost += 1;
+        return false;
+      },
+    };
+    const world = worldOf(losing, await tempFolder());
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const { outcome, manifest } = await world.repository.publish(draft, "changed");
+    expect([outcome, manifest.runId, lost]).toEqual(["published", draft.runId, 1]);
+  });
+
+  it("refuses to replace an object that the service did not write", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    await store.put("sales/2026-02-05/result.parquet", { text: "somebody else's" });
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    await expect(world.repository.publish(draft, "force")).rejects.toThrow(StoreUnsafe);
+    expect(await store.text("sales/2026-02-05/result.parquet")).toBe("somebody else's");
+  });
+
+  it("refuses to replace the result of another dataset", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const shared = createResultLayout("{date}/result.parquet", ["sales"]);
+    const world = worldOf(store, await tempFolder(), shared);
+    await world.repository.publish(await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" }), "changed");
+    const other = await draftOf(world, { fence: "2026-02-06T07:00:00.000Z", dataset: "returns" });
+    await expect(world.repository.publish(other, "changed")).rejects.toThrow(/holds the result of sales/);
+  });
+
+  it("removes what a run has staged, and only that", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const one = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const other = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    await world.repository.discardStaged(one.runId);
+    expect(await keysOf(store, "_staging/")).toEqual([other.result.stagedKey]);
+  });
+});
+
+async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix)) keys.push(key);
+  return keys;
+}
