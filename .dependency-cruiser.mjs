@@ -90,7 +90,9 @@ export default {
       comment:
         "Only src/wiring.ts and src/main-*.ts build adapters: depend on the port and let wiring hand the adapter in.",
       severity: "error",
-      from: { pathNot: ["^src/(infrastructure|interface)/", "^src/wiring\\.ts$", ENTRY_POINTS, "^(test|bench|scripts)/"] },
+      from: {
+        pathNot: ["^src/(infrastructure|interface)/", "^src/wiring\\.ts$", ENTRY_POINTS, "^(test|bench|scripts)/"],
+      },
       to: { path: "^src/infrastructure/" },
     },
     {

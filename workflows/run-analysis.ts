@@ -31,6 +31,7 @@ const analyzeMarginMs = 2 * 60 * 60_000;
 export async function runAnalysis(request: RunAnalysisRequest): Promise<RunAnalysisOutput> {
   const { runId, runStartTime } = workflowInfo();
   const input: RunAnalysisInput = { ...request, runId, fence: runStartTime.toISOString() };
+  makeFindable(input);
   const prepared = await retrying(
     () => prepare(input),
     (code) => code === "input-changed",
@@ -42,6 +43,19 @@ export async function runAnalysis(request: RunAnalysisRequest): Promise<RunAnaly
   return finish(await retrying(() => save(input, prepared.analyzed)));
 }
 
+/** As it was asked for, right or wrong: a run that fails on its first step is looked for, too. */
+function makeFindable({ dataset, date }: RunAnalysisInput): void {
+  if (!isShortText(dataset) || !isShortText(date)) return;
+  upsertSearchAttributes([
+    { key: { name: runAttributes.dataset, type: "KEYWORD" }, value: dataset },
+    { key: { name: runAttributes.date, type: "KEYWORD" }, value: date },
+  ]);
+}
+
+function isShortText(value: unknown): boolean {
+  return typeof value === "string" && value.length <= 100;
+}
+
 type Prepared =
   | { readonly kind: "done"; readonly output: RunAnalysisOutput }
   | { readonly kind: "analyzed"; readonly analyzed: AnalyzedDataset; readonly heartbeatTimeoutMs: number };
@@ -51,10 +65,6 @@ async function prepare(input: RunAnalysisInput): Promise<Prepared> {
   setCurrentDetails("Looking at the source and at what is published.");
   const { inspect } = activities(defaultHeartbeatTimeoutMs, shortStep);
   const inspected = await retrying(() => inspect(input));
-  upsertSearchAttributes([
-    { key: { name: runAttributes.dataset, type: "KEYWORD" }, value: input.dataset },
-    { key: { name: runAttributes.date, type: "KEYWORD" }, value: input.date },
-  ]);
   if (inspected.kind === "done") return inspected;
 
   const { heartbeatTimeoutMs, timeLimitSeconds } = inspected.limits;
@@ -109,8 +119,10 @@ async function retrying<T>(
       failures.set(code, count);
       const delayMs = concerns(code) ? retryDelayMs(code, count, details.retryAfterMs) : undefined;
       // The workflow fails with the code itself, not with "activity task failed".
-      if (delayMs === undefined)
+      if (delayMs === undefined) {
+        setCurrentDetails(`**${code}**: ${message}`);
         throw ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+      }
       setCurrentDetails(`${code}: ${message}. Trying again in ${Math.ceil(delayMs / 1000)} s.`);
       await sleep(delayMs);
     }

@@ -5,7 +5,7 @@ export class Stopped extends Error {
   readonly exitStatus: number;
 
   constructor(signal: "SIGINT" | "SIGTERM") {
-    super(`stopped by ${signal}`);
+    super(`asked to end by ${signal}`);
     this.exitStatus = signal === "SIGINT" ? 130 : 143;
   }
 }

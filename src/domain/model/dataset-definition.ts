@@ -7,7 +7,7 @@ export type Column = {
   readonly type: DataType;
   /** Whether a value may be missing. Default: false. */
   readonly nullable?: boolean;
-  /** How text becomes a Date, Datetime or Time, in strftime terms such as `%d/%m/%Y`. Default: ISO 8601. */
+  /** How text becomes a Date or Datetime, in strftime terms such as `%d/%m/%Y`. Default: ISO 8601. */
   readonly format?: string;
 };
 
@@ -86,7 +86,7 @@ export type DatasetDefinition<S extends Schema = Schema> = {
   readonly timeZone: string;
   /** Pure: rows of the contract in, result out, nothing read and nothing kept. */
   readonly analyze: (rows: LazyDataFrame<{ [K in keyof S]: S[K]["type"] }>, context: AnalysisContext) => LazyDataFrame;
-  /** Columns of the result that order it; together they name a row, so nulls and repeats among them fail the audit. */
+  /** Columns of the result that order it; together they name a row, so a repeat among them fails the audit. */
   readonly sortBy: readonly string[];
   readonly checks: readonly Check[];
   /** A cron expression in `timeZone`, for a daily run. */

@@ -15,7 +15,8 @@ export function typeName(type: DataType): string {
     case "FixedSizeList":
       return `FixedSizeList(${typeName(inner[0] as DataType)}, ${String(inner[1])})`;
     default: {
-      const parameters = inner.filter((parameter) => parameter !== null && parameter !== undefined);
+      // A Datetime without a zone has null for one when it is declared, and an empty text when it comes from a file.
+      const parameters = inner.filter((parameter) => parameter !== null && parameter !== undefined && parameter !== "");
       return parameters.length === 0 ? type.variant : `${type.variant}(${parameters.join(",")})`;
     }
   }

@@ -11,12 +11,12 @@ const directives: Readonly<Record<string, string>> = {
   H: "[0-9]{1,2}",
   I: "[0-9]{1,2}",
   M: "[0-9]{1,2}",
-  S: "[0-9]{1,2}",
+  S: "[0-5]?[0-9]",
   p: "[AaPp][Mm]",
   j: "[0-9]{1,3}",
   b: "[A-Za-z]{3}",
   B: "[A-Za-z]+",
-  ".f": "(?:\\.[0-9]+)?",
+  ".f": "(?:\\.[0-9]{1,6})?",
   "%": "%",
 };
 
@@ -33,7 +33,7 @@ export function textPattern(type: DataType, format?: string): string | undefined
   if (type.variant === "Date") return formatPattern(format ?? "%Y-%m-%d");
   if (type.variant !== "Datetime") return undefined;
   if (format !== undefined) return formatPattern(format);
-  return "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]+)?$";
+  return "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\\.[0-9]{1,6})?$";
 }
 
 function formatPattern(format: string): string {

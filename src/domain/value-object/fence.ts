@@ -16,10 +16,6 @@ export function parseFence(text: unknown): Fence {
   return instant.toISOString() as Fence;
 }
 
-export function fenceAt(instant: Date): Fence {
-  return instant.toISOString() as Fence;
-}
-
 /** Fixed width, sorts as the fence does, and fits a file name: `20260205T060000000Z`. */
 export function fenceKey(fence: Fence): string {
   return fence.replaceAll(/[-:.]/g, "");

@@ -6,7 +6,7 @@ import { BadRequest } from "../model/failure.ts";
  */
 export type RunMode = "changed" | "missing" | "force";
 
-export const runModes = ["changed", "missing", "force"] as const satisfies readonly RunMode[];
+const runModes = ["changed", "missing", "force"] as const satisfies readonly RunMode[];
 
 /** @throws BadRequest unless the text is a mode; nothing means `changed`. */
 export function parseRunMode(text: unknown): RunMode {

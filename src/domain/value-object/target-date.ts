@@ -3,8 +3,8 @@ import { BadRequest } from "../model/failure.ts";
 /** An ISO calendar date `YYYY-MM-DD` that exists: the partition a run is for. No time, no zone. */
 export type TargetDate = string & { readonly TargetDate: never };
 
-export const firstDate = "1900-01-01";
-export const lastDate = "2199-12-31";
+const firstDate = "1900-01-01";
+const lastDate = "2199-12-31";
 
 /** @throws BadRequest unless the text is a real date from 1900-01-01 to 2199-12-31. */
 export function parseTargetDate(text: unknown): TargetDate {

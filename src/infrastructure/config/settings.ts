@@ -17,7 +17,7 @@ const environment = z.object({
     .default("file:./data"),
   RESULT_KEY: z.string().min(1).default(defaultResultKey),
   SCRATCH_FOLDER: z.string().min(1).default(tmpdir()),
-  WORKER_MEMORY_MIB: positive.default(Math.floor((totalmem() / 2 ** 20) * 0.6)),
+  WORKER_MEMORY_MIB: positive.default(Math.floor((availableBytes() / 2 ** 20) * 0.6)),
   WORKER_ACTIVITIES: positive.default(8),
   WARM_CHILDREN: z.coerce.number().int().min(0).max(64).default(2),
   HEARTBEAT_TIMEOUT_SECONDS: z.coerce.number().min(1).max(600).default(10),
@@ -87,4 +87,10 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     apiPort: values.API_PORT,
     logLevel: values.LOG_LEVEL,
   };
+}
+
+/** Of the machine, or of the container where one is set. */
+function availableBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }

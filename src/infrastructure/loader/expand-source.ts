@@ -24,7 +24,7 @@ export function expandSource(source: Source, date: TargetDate, folder: string): 
 
 /**
  * What can be said of a source before any date is known; meant for the start of the service.
- * @throws BadRequest as `expandSource` does, and when an address is the same for every date
+ * @throws BadRequest as `expandSource` does
  */
 export function checkSource(source: Source): void {
   expandSource(source, parseTargetDate("2000-01-02"), "/");

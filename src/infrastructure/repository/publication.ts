@@ -133,11 +133,21 @@ async function follow(store: ObjectStore, layout: ResultLayout, manifest: Manife
     const seen = await store.head(key);
     if (seen !== undefined) {
       const text = await store.text(key);
-      const pointed = text === undefined ? undefined : parseManifest(key, text);
+      const pointed = text === undefined ? undefined : readPointer(key, text);
       if (pointed !== undefined && !isOlder(pointed, manifest)) return;
     }
     const condition: PutCondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen.etag };
     if (await store.put(key, { text: printManifest(manifest) }, { condition })) return;
+  }
+}
+
+/** A pointer that cannot be read is replaced as one that is behind: the commit is what counts. */
+function readPointer(key: string, text: string): Manifest | undefined {
+  try {
+    return parseManifest(key, text);
+  } catch (error) {
+    if (error instanceof StoreUnsafe) return undefined;
+    throw error;
   }
 }
 

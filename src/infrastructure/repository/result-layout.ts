@@ -43,7 +43,7 @@ export function createResultLayout(template: string, datasets: readonly string[]
   };
 }
 
-export const stagingFolder = "_staging";
+const stagingFolder = "_staging";
 
 export function stagingOf(runId: RunId): string {
   return `${stagingFolder}/${runId}/`;

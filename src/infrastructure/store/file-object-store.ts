@@ -9,7 +9,7 @@ import { hashFile, hashingPassThrough } from "../file-hash.ts";
 import { type IndexRow, openObjectIndex } from "./file-object-index.ts";
 import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
 
-/** Holds the index with its lock and half-written files; never listed, safe to exclude from a backup of results. */
+/** Holds the index, its lock and half-written files. Never listed, but part of every copy: metadata of objects lie in it. */
 const privateFolder = ".store";
 
 /**

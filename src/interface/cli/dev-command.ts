@@ -17,6 +17,7 @@ export async function dev(
 }
 
 function describe({ address, uiUrl, apiUrl, dbFile, storeFolder }: Development): string {
+  const elsewhere = address === "127.0.0.1:7233" ? "" : `TEMPORAL_ADDRESS=${address} `;
   return `
   Temporal   ${address}
   Runs       ${uiUrl}/namespaces/default/workflows
@@ -25,8 +26,8 @@ function describe({ address, uiUrl, apiUrl, dbFile, storeFolder }: Development):
   Database   ${dbFile}
 
 Start a run from another terminal:
-  npm run analysis -- submit flights 2013-02-05
-  temporal workflow start --type runAnalysis --task-queue analysis --workflow-id analysis/flights/2013-02-05 \\
+  ${elsewhere}npm run analysis -- submit flights 2013-02-05
+  ${elsewhere}temporal workflow start --type runAnalysis --task-queue analysis --workflow-id analysis/flights/2013-02-05 \\
     --input '{"dataset":"flights","date":"2013-02-05"}'
   curl -X POST ${apiUrl}/v1/runs -H 'content-type: application/json' -d '{"dataset":"flights","date":"2013-02-05"}'
 

@@ -6,6 +6,7 @@ import { printJson } from "../presenter/json-presenter.ts";
 import { createProgress } from "../presenter/progress-presenter.ts";
 import { printResult, printTable } from "../presenter/result-presenter.ts";
 import { printRun } from "../presenter/run-presenter.ts";
+import { aborted } from "../stop-requested.ts";
 import type { CliServices, CliStreams } from "./cli-services.ts";
 import { demo } from "./demo-command.ts";
 import { dev } from "./dev-command.ts";
@@ -32,10 +33,6 @@ export async function runCli(
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-    if (signal.aborted && thrown === signal.reason) {
-      streams.err(`${signal.reason.message}\n`);
-      return interrupted;
-    }
     const error = signal.aborted
       ? signal.reason
       : thrown instanceof CommanderError
@@ -52,9 +49,6 @@ function malformed({ code, message }: CommanderError, program: Command): BadRequ
   const names = program.commands.map((command) => command.name());
   return new BadRequest(`expected a command: ${names.join(", ")}; --help tells more`);
 }
-
-/** What a shell reports of a program that Ctrl-C ended. */
-const interrupted = 130;
 
 function createProgram(services: CliServices, streams: CliStreams, signal: AbortSignal): Command {
   const print = (text: string) => streams.out(`${text}\n`);
@@ -86,7 +80,8 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
     .option("--no-wait", "return when the run is accepted")
     .action(async (dataset: string, date: string, options: ModeOption & { readonly wait: boolean }) => {
       await using submit = await services.submit();
-      const run = await submit.useCase.submit({ dataset, date, mode: options.mode ?? "" });
+      const request = { dataset, date, mode: options.mode ?? "" };
+      const run = await untilStopped(submit.useCase.submit(request), signal);
       if (!options.wait) {
         print(options.json ? printJson(run) : `${dataset} ${date} submitted as ${run.workflowId}, run ${run.runId}`);
         return;
@@ -149,8 +144,8 @@ function parseCount(text: string): number {
 
 /** A wait ends with Ctrl-C; the run itself goes on. */
 function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  const stopped = aborted(signal).then((): never => {
+    throw signal.reason;
   });
   return Promise.race([work, stopped]);
 }

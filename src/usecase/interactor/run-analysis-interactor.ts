@@ -62,9 +62,12 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const failed = staged.checks.filter((check) => !check.passed);
       if (failed.length > 0) {
         const reasons = failed.map((check) => `${check.name}: ${check.observed}, expected ${check.expected}`);
-        throw new ChecksFailed(`${run.dataset} ${run.date} failed its checks: ${reasons.join("; ")}`, {
-          details: { checks: failed, stagedKey: staged.stagedKey },
-        });
+        throw new ChecksFailed(
+          `${run.dataset} ${run.date} failed its checks: ${reasons.join("; ")}. The refused result is kept at ${staged.stagedKey}`,
+          {
+            details: { checks: failed, stagedKey: staged.stagedKey },
+          },
+        );
       }
       return { inputs, inspectMs, loadMs, staged, analyzeMs: since(started) };
     },
