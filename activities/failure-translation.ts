@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancelledFailure } from "@temporalio/activity";
+import { ApplicationFailure, CancelledFailure, log } from "@temporalio/activity";
 import { AnalysisFailure, Crashed } from "../src/domain/model/failure.ts";
 
 /**
@@ -8,15 +8,18 @@ import { AnalysisFailure, Crashed } from "../src/domain/model/failure.ts";
 export function toTemporalFailure(error: unknown): unknown {
   if (error instanceof CancelledFailure) return error;
   const failure = error instanceof AnalysisFailure ? error : unexpected(error);
-  return ApplicationFailure.create({
+  const translated = ApplicationFailure.create({
     type: failure.code,
     message: failure.message,
     nonRetryable: true,
     details: [failure.details],
   });
+  translated.stack = "";
+  return translated;
 }
 
 /** A fault of this program. Its stack belongs into the worker's log, not into a history. */
 function unexpected(error: unknown): AnalysisFailure {
+  log.error("a fault of this service", { stack: error instanceof Error ? error.stack : String(error) });
   return new Crashed(`unexpected: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }

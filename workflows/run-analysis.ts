@@ -92,7 +92,7 @@ function activities(heartbeatTimeoutMs: number, startToCloseTimeout: Duration) {
     heartbeatTimeout: heartbeatTimeoutMs,
     // A canceled run has ended when its calculation has, so that the next one does not meet it.
     cancellationType: "WAIT_CANCELLATION_COMPLETED",
-    retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+    retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
   });
 }
 
@@ -121,7 +121,7 @@ async function retrying<T>(
       // The workflow fails with the code itself, not with "activity task failed".
       if (delayMs === undefined) {
         setCurrentDetails(`**${code}**: ${message}`);
-        throw ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+        throw failedWith(failure);
       }
       setCurrentDetails(`${code}: ${message}. Trying again in ${Math.ceil(delayMs / 1000)} s.`);
       await sleep(delayMs);
@@ -134,6 +134,13 @@ type CodedFailure = {
   readonly message: string;
   readonly details: { readonly retryAfterMs?: number };
 };
+
+/** Without a stack, which would be the same for all and show where this service lies. */
+function failedWith({ code, message, details }: CodedFailure): ApplicationFailure {
+  const failure = ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+  failure.stack = "";
+  return failure;
+}
 
 /** The failure with a code, as an activity threw it or as an inner attempt gave it up. */
 function failureIn(error: unknown): CodedFailure | undefined {

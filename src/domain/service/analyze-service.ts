@@ -43,5 +43,5 @@ function runDefinition(definition: DatasetDefinition, rows: LazyDataFrame, date:
 }
 
 function isLazyDataFrame(value: unknown): value is LazyDataFrame {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, "_ldf");
+  return typeof value === "object" && value !== null && Reflect.get(value, Symbol.toStringTag) === "LazyDataFrame";
 }

@@ -44,8 +44,8 @@ const levels = { trace: "TRACE", debug: "DEBUG", info: "WARN", warn: "WARN", err
 export function installTemporalRuntime(level: keyof typeof levels, write: (line: string) => void): AsyncDisposable {
   const runtime = Runtime.install({
     logger: new DefaultLogger(levels[level], ({ level: name, message, meta }) => {
-      const error = meta?.["error"];
-      write(`${name} ${message}${error instanceof Error ? `: ${error.message}` : ""}`);
+      const { error, stack } = meta ?? {};
+      write([`${name} ${message}`, stack ?? (error instanceof Error ? error.message : [])].flat().join(": "));
     }),
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }), forward: {} },

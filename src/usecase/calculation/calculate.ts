@@ -44,7 +44,7 @@ export async function calculate({ definition, date, files, resultPath }: Calcula
       notes: conformed.flatMap((file) => file.notes),
     };
   } catch (error) {
-    await explainInput(conformed);
+    await explainInput(definition, conformed);
     if (error instanceof AnalysisFailure) throw error;
     throw new Crashed(`the analysis of ${definition.id} failed: ${engineSentence(error)}`, { cause: error });
   }
@@ -59,7 +59,9 @@ async function write({
   resultPath,
 }: WriteOrder): Promise<Audited & Pick<Calculation, "columns">> {
   const result = analyze(definition, together(conformed.map(guardedRows)), date);
-  const writing = result.sinkParquet(resultPath, { compression: "zstd", maintainOrder: true }).collect(fullWidth());
+  const writing = result
+    .sinkParquet(resultPath, { compression: "zstd", maintainOrder: true })
+    .collect(rowPlan(definition));
   const [{ select, read }] = await Promise.all([buildAudit(definition, result), writing]);
   const written = pl.scanParquet(resultPath, { glob: false, hivePartitioning: false });
   const [{ schema }, counts] = await Promise.all([written.limit(0).collect(), written.select(...select).collect()]);
@@ -75,11 +77,13 @@ async function buildAudit(definition: DatasetDefinition, result: LazyDataFrame):
 }
 
 /**
- * With projection pushed into a CSV scan, Polars 0.54 loses rows without an error when a column that is not read holds a
- * stray quote: every field of every row is parsed instead, at a cost of about a third.
+ * How a query over the rows of the contract is planned. Polars 0.54 would else break two promises:
+ * with projection pushed into a scan of text it loses rows without an error when a column that is not read holds a stray
+ * quote, so every field of every row is parsed, at a cost of about a third; and with predicates pushed down a filter of
+ * the analysis could hide rows from the guard, whose error moreover aborts the process inside a scan of Parquet.
  */
-function fullWidth(): { projectionPushdown: boolean } {
-  return { projectionPushdown: false };
+function rowPlan({ format }: DatasetDefinition): { projectionPushdown: boolean; predicatePushdown: boolean } {
+  return { projectionPushdown: format.type === "parquet" || format.type === "arrow", predicatePushdown: false };
 }
 
 function together(frames: readonly LazyDataFrame[]): LazyDataFrame {
@@ -97,7 +101,7 @@ async function auditRows(definition: DatasetDefinition, files: readonly Conforme
       firstRow(
         await together(files.map(unguardedRows))
           .select(...select)
-          .collect(fullWidth()),
+          .collect(rowPlan(definition)),
       ),
     );
   }
@@ -110,10 +114,10 @@ async function auditRows(definition: DatasetDefinition, files: readonly Conforme
  * Tells whether the input is at fault for a failed query, by reading it without the analysis.
  * @throws InputInvalid when it is
  */
-async function explainInput(files: readonly ConformedFile[]): Promise<void> {
+async function explainInput(definition: DatasetDefinition, files: readonly ConformedFile[]): Promise<void> {
   for (const file of files) {
     const violations = file.violations();
-    const counts = await countViolations(file, violations);
+    const counts = await countViolations(definition, file, violations);
     const broken = violations.flatMap(({ column, what }, index) => {
       const rows = Number(counts[`n${index}`] ?? 0);
       const value = counts[`v${index}`];
@@ -125,12 +129,13 @@ async function explainInput(files: readonly ConformedFile[]): Promise<void> {
 }
 
 async function countViolations(
+  definition: DatasetDefinition,
   file: ConformedFile,
   violations: readonly Violation[],
 ): Promise<Readonly<Record<string, unknown>>> {
   try {
     const query = violations.length === 0 ? file.frame.select(pl.len()) : violationCounts(file.frame, violations);
-    return firstRow(await query.collect(fullWidth()));
+    return firstRow(await query.collect(rowPlan(definition)));
   } catch (cause) {
     throw new InputInvalid(`${file.uri} cannot be read: ${engineSentence(cause)}`, { cause });
   }
