@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, inject, test } from "vitest";
+import { createServiceWithTemporal, eventually, manyRowsCsv, slowFields } from "../support/service.ts";
+
+const kills = 10;
+const longestWaitMs = 2_000;
+
+test("a run survives ten workers that are killed in the middle of its calculation", { timeout: 180_000 }, async () => {
+  await using service = await createServiceWithTemporal(inject("temporalAddress"), {
+    HEARTBEAT_TIMEOUT_SECONDS: "2",
+    WARM_CHILDREN: "1",
+    WORKFLOW_BUNDLE: "build/workflows.js",
+  });
+  await service.define("slow", slowFields);
+  await service.write("2026-01-01.csv", manyRowsCsv(12_000));
+  expect(await service.run("scripts/build-workflows.ts")).toMatchObject({ status: 0 });
+  const run = await service.client.workflow.start("runAnalysis", {
+    workflowId: "analysis/slow/2026-01-01",
+    taskQueue: "analysis",
+    args: [{ dataset: "slow", date: "2026-01-01" }],
+  });
+
+  let worker = await service.worker();
+  for (let killed = 1; killed <= kills; killed += 1) {
+    await eventually(() => calculates(worker.pid), 30_000);
+    await sleep(Math.random() * longestWaitMs);
+    worker.kill("SIGKILL");
+    expect(await worker.ended).toMatchObject({ signal: "SIGKILL" });
+    const next = service.worker();
+    // Its calculation, and the child that was waiting for the next one, end without it.
+    await eventually(async () => (await service.calculations()).every((pid) => !orphans.has(pid)), 2_000);
+    worker = await next;
+  }
+  expect(await run.result()).toMatchObject({ outcome: "published", rows: 7 });
+
+  const { runId } = await run.describe();
+  const stored = await service.stored();
+  const [manifest = "", ...more] = stored.filter((path) => path.includes("/_manifests/"));
+  expect(more).toEqual([]);
+  expect(manifest).toContain(runId);
+  expect(await service.json("slow/2026-01-01/manifest.json")).toMatchObject({ runId, key: manifest });
+  expect(stored).toEqual([manifest, "slow/2026-01-01/manifest.json", "slow/2026-01-01/result.parquet"]);
+
+  worker.kill("SIGTERM");
+  expect(await worker.ended).toMatchObject({ status: 0 });
+  expect(await service.processes()).toEqual(new Map());
+});
