@@ -32,6 +32,8 @@ export type Running = {
   readonly wrote: (text: string) => Promise<void>;
 };
 
+export type Process = { readonly pid: number; readonly parent: number; readonly command: string };
+
 /** A folder of its own with definitions, inputs and a store, and the service's real entry points on it. */
 export type Service = AsyncDisposable & {
   readonly folder: string;
@@ -49,9 +51,10 @@ export type Service = AsyncDisposable & {
   /** Paths below the store, without what the store keeps for itself. */
   readonly stored: () => Promise<readonly string[]>;
   readonly json: (path: string) => Promise<Record<string, unknown>>;
-  /** Command lines of all processes of this service that are alive, by process id. */
-  readonly processes: () => Promise<ReadonlyMap<number, string>>;
-  readonly calculations: () => Promise<readonly number[]>;
+  /** All of its processes that are alive, children of children too. */
+  readonly processes: () => Promise<readonly Process[]>;
+  /** Those that calculate, or wait to: of one parent, or of any. */
+  readonly calculations: (parent?: number) => Promise<readonly Process[]>;
 };
 
 export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<Service> {
@@ -112,15 +115,14 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
     },
     json: async (path) => JSON.parse(await readFile(join(store, path), "utf8")),
     processes: () => processesWith(`TMPDIR=${temporary}`),
-    async calculations() {
-      return [...(await service.processes())].flatMap(([pid, line]) =>
-        line.includes("main-analysis-child.ts") ? [pid] : [],
-      );
+    async calculations(parent) {
+      const all = (await service.processes()).filter(({ command }) => command.includes("main-analysis-child.ts"));
+      return parent === undefined ? all : all.filter((each) => each.parent === parent);
     },
     async [Symbol.asyncDispose]() {
       for (const each of running) each.kill("SIGKILL");
       await Promise.all([...running].map((each) => each.ended));
-      await eventually(async () => (await service.processes()).size === 0);
+      await eventually(async () => (await service.processes()).length === 0);
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
@@ -209,17 +211,20 @@ function observe(child: ChildProcess): Running {
 }
 
 /** By what is in their environment, which children inherit and no other process has. */
-async function processesWith(variable: string): Promise<ReadonlyMap<number, string>> {
+async function processesWith(variable: string): Promise<readonly Process[]> {
   if (process.platform !== "linux") {
-    const { stdout } = await promisify(execFile)("ps", ["-A", "-E", "-ww", "-o", "pid=,command="]);
-    const lines = stdout.split("\n").filter((line) => line.includes(variable));
-    return new Map(lines.map((line) => [Number.parseInt(line, 10), line.trim()]));
+    const { stdout } = await promisify(execFile)("ps", ["-A", "-E", "-ww", "-o", "pid=,ppid=,command="]);
+    return stdout.split("\n").flatMap((line) => {
+      const [, pid, parent, command = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+      return line.includes(variable) ? [{ pid: Number(pid), parent: Number(parent), command }] : [];
+    });
   }
-  const found = new Map<number, string>();
+  const found: Process[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const read = (name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
     if (!(await read("environ")).split("\0").includes(variable)) continue;
-    found.set(Number(pid), (await read("cmdline")).replaceAll("\0", " ").trim());
+    const parent = /^PPid:\s+(\d+)$/m.exec(await read("status"))?.[1];
+    found.push({ pid: Number(pid), parent: Number(parent), command: (await read("cmdline")).replaceAll("\0", " ") });
   }
   return found;
 }
