@@ -1,8 +1,10 @@
 import { readSettings } from "./infrastructure/config/settings.ts";
+import { outliveReaders } from "./interface/outlive-readers.ts";
 import { presentFailure } from "./interface/presenter/failure-presenter.ts";
 import { aborted, stopRequests } from "./interface/stop-requested.ts";
 import { wireApi, wireCore, wireSubmitAnalysis } from "./wiring.ts";
 
+outliveReaders();
 const stop = stopRequests();
 
 try {

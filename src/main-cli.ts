@@ -1,6 +1,9 @@
 import { runCli } from "./interface/cli/program.ts";
+import { outliveReaders } from "./interface/outlive-readers.ts";
 import { stopRequests } from "./interface/stop-requested.ts";
 import { wireCli } from "./wiring.ts";
+
+outliveReaders();
 
 process.exitCode = await runCli(
   process.argv.slice(2),

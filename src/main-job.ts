@@ -1,10 +1,12 @@
 import { readSettings } from "./infrastructure/config/settings.ts";
 import { runJob } from "./interface/job/analysis-job-controller.ts";
+import { outliveReaders } from "./interface/outlive-readers.ts";
 import { failureJson, presentFailure } from "./interface/presenter/failure-presenter.ts";
 import { printJson } from "./interface/presenter/json-presenter.ts";
 import { stopRequests } from "./interface/stop-requested.ts";
 import { wireCore, wireRunAnalysis } from "./wiring.ts";
 
+outliveReaders();
 const signal = stopRequests();
 
 try {

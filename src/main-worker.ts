@@ -1,9 +1,11 @@
 import { readSettings } from "./infrastructure/config/settings.ts";
 import { installTemporalRuntime } from "./infrastructure/temporal/worker.ts";
+import { outliveReaders } from "./interface/outlive-readers.ts";
 import { presentFailure } from "./interface/presenter/failure-presenter.ts";
 import { aborted, stopRequests } from "./interface/stop-requested.ts";
 import { wireCore, wireWorker } from "./wiring.ts";
 
+outliveReaders();
 const stop = stopRequests();
 
 try {

@@ -7,7 +7,7 @@ import type { RunAnalysisPorts } from "../../src/usecase/interactor/run-analysis
 import type { DatasetCatalog } from "../../src/usecase/ports/output/dataset-catalog.ts";
 import type { ResultRepository } from "../../src/usecase/ports/output/result-repository.ts";
 
-export const id = parseDatasetId("sales");
+const id = parseDatasetId("sales");
 
 /** What a test changes between runs, and what the ports were asked for. */
 export type World = {

@@ -66,6 +66,11 @@ export function isConverted(type: DataType): boolean {
   return convertedFromText.has(type.variant);
 }
 
+/** Decimals of a second that a Datetime read from text can hold: the engine parses microseconds at the most. */
+export function secondDecimals(type: DataType): number {
+  return innerOf(type)[0] === "ms" ? 3 : 6;
+}
+
 /** Scale of a Decimal: digits after the point. */
 export function scaleOf(type: DataType): number {
   return Number(innerOf(type)[1] ?? 0);

@@ -1,6 +1,6 @@
 import type { DataType } from "nodejs-polars";
 import { BadRequest } from "../model/failure.ts";
-import { scaleOf } from "./column-type-service.ts";
+import { scaleOf, secondDecimals } from "./column-type-service.ts";
 
 const directives: Readonly<Record<string, string>> = {
   Y: "[0-9]{4}",
@@ -16,9 +16,11 @@ const directives: Readonly<Record<string, string>> = {
   j: "[0-9]{1,3}",
   b: "[A-Za-z]{3}",
   B: "[A-Za-z]+",
-  ".f": "(?:\\.[0-9]{1,6})?",
+  ".f": "(?:\\.[0-9]{1,DECIMALS})?",
   "%": "%",
 };
+
+const isoDatetime = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\\.[0-9]{1,DECIMALS})?$";
 
 /**
  * The whole text that a converted column may hold, as a regular expression. The engine's own parsers accept a text that
@@ -32,8 +34,8 @@ export function textPattern(type: DataType, format?: string): string | undefined
   }
   if (type.variant === "Date") return formatPattern(format ?? "%Y-%m-%d");
   if (type.variant !== "Datetime") return undefined;
-  if (format !== undefined) return formatPattern(format);
-  return "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\\.[0-9]{1,6})?$";
+  const pattern = format === undefined ? isoDatetime : formatPattern(format);
+  return pattern.replaceAll("DECIMALS", String(secondDecimals(type)));
 }
 
 function formatPattern(format: string): string {

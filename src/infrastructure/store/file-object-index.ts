@@ -65,7 +65,7 @@ export function openObjectIndex(path: string): ObjectIndex {
       remove.run(row.key, row.sha256, `${row.inode}`, `${row.mtimeNs}`);
     },
     keepOnly: (row) => {
-      keep.run(row.key, row.sha256, `${row.inode}`, `${row.mtimeNs}`);
+      if (select.all(row.key).length > 1) keep.run(row.key, row.sha256, `${row.inode}`, `${row.mtimeNs}`);
     },
     forget: (key) => {
       forget.run(key);

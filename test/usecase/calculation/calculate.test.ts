@@ -155,6 +155,7 @@ describe("columns that are converted from text", () => {
     ["day and month exchanged", dated(pl.Date, "%d/%m/%Y"), "03/28/2011"],
     ["an offset that would be ignored", dated(pl.Datetime("us")), "2011-01-02T03:04:05+02:00"],
     ["a leap second", dated(pl.Datetime("us")), "2011-01-02T03:04:60"],
+    ["digits below a declared millisecond", dated(pl.Datetime("ms")), "2011-01-02T03:04:05.1234"],
     ["digits below a microsecond", dated(pl.Datetime("us")), "2011-01-02T03:04:05.123456789"],
     ["a decimal that would be rounded", dated(pl.Decimal(12, 2) as never), "1.999"],
     ["an accountant's amount", dated(pl.Decimal(12, 2) as never), "(12.00)"],
