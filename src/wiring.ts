@@ -190,7 +190,7 @@ async function wireDevelopment(
     const api = withApi ? parts.use(await wireApi(core, submit.useCase)) : undefined;
     const { useCase: show } = wireShowResult(core);
     const failed = Promise.race([
-      server.ended.then((how) => Promise.reject(new StoreUnavailable(how))),
+      server.ended.then((how) => Promise.reject(new StoreUnavailable(`the Temporal server has ended: ${how}`))),
       worker.done.then(() => new Promise<never>(() => {})),
     ]);
     failed.catch(() => {});

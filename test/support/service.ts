@@ -50,6 +50,8 @@ export type Service = AsyncDisposable & {
   readonly worker: (env?: NodeJS.ProcessEnv) => Promise<Running>;
   /** Paths below the store, without what the store keeps for itself. */
   readonly stored: () => Promise<readonly string[]>;
+  /** What calculations and downloads have left in the folder for temporary files. */
+  readonly scratch: () => Promise<readonly string[]>;
   readonly json: (path: string) => Promise<Record<string, unknown>>;
   /** All of its processes that are alive, children of children too. */
   readonly processes: () => Promise<readonly Process[]>;
@@ -113,6 +115,7 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
         .filter((path) => !path.startsWith(".store/"))
         .toSorted();
     },
+    scratch: () => readdir(temporary),
     json: async (path) => JSON.parse(await readFile(join(store, path), "utf8")),
     processes: () => processesWith(`TMPDIR=${temporary}`),
     async calculations(parent) {

@@ -11,6 +11,8 @@ export type ScannedFile = {
   readonly columns: ReadonlyMap<string, DataType>;
   /** Whether missing columns show as nulls anyway, as the keys of NDJSON do. */
   readonly sparse: boolean;
+  /** Whether a line of the file names the columns, so that files put together hold it again. */
+  readonly headed: boolean;
 };
 
 /** A condition that no row may meet. */
@@ -34,26 +36,29 @@ export type ConformedFile = {
   readonly notes: readonly string[];
 };
 
-const largestExactFloat = 2 ** 53;
+const largestExactFloat = String(2 ** 53);
+const byteOrderMark = "\ufeff";
+/** A row that begins with this many column names is a header. */
+const comparedColumns = 8;
 const noInt8 = pl.lit(0).cast(pl.Int8);
 const noUInt8 = pl.lit(0).cast(pl.UInt8);
 const no = pl.lit(false);
 
 /**
  * Matches a file with the contract by column name: order does not matter, lossless widening is done, a missing nullable
- * column is all null, and a column that the contract does not name is noted and left out.
+ * column is all null, and a column that the contract does not name is noted and left out. The columns of every file come
+ * in the order of the contract.
  * @throws InputInvalid when a column is missing, or has a type that could lose values
  */
 export function conform(file: ScannedFile, definition: DatasetDefinition): ConformedFile {
   refuseRepeats(file, definition.schema);
   refuseMissing(file, definition.schema);
-  const plain: string[] = [];
-  const columns: Expr[] = [];
+  const columns: (string | Expr)[] = [];
   const lossy: Violation[] = [];
   for (const [name, column] of Object.entries(definition.schema)) {
     const actual = file.columns.get(name);
     if (actual !== undefined && typeName(actual) === typeName(column.type)) {
-      plain.push(name);
+      columns.push(name);
       continue;
     }
     const { expression, lost } = convert(file.uri, name, column, actual);
@@ -64,6 +69,7 @@ export function conform(file: ScannedFile, definition: DatasetDefinition): Confo
     .filter(([name, column]) => column.nullable !== true && file.columns.has(name))
     .map(([name]) => name);
   const extra = extraColumns(file, definition.schema);
+  lossy.push(...repeatedHeader(file));
   const conditions = [
     ...(required.length === 0 ? [] : [pl.cols(required).isNull()]),
     ...lossy.map(({ condition }) => condition.fillNull(no)),
@@ -71,7 +77,7 @@ export function conform(file: ScannedFile, definition: DatasetDefinition): Confo
   return {
     uri: file.uri,
     frame: file.frame,
-    columns: plain.length === 0 ? columns : [pl.cols(plain), ...columns],
+    columns: fewExpressions(columns),
     broken: conditions.length === 0 ? undefined : pl.anyHorizontal(conditions),
     violations: () => [...lossy, ...required.map(missingValue)],
     notes: extra.length === 0 ? [] : [`${file.uri} also has ${list(extra)}, which the contract does not name`],
@@ -104,6 +110,35 @@ export function violationCounts(frame: LazyDataFrame, violations: readonly Viola
   );
 }
 
+/** One expression for each run of columns that are taken as they are. */
+function fewExpressions(columns: readonly (string | Expr)[]): readonly Expr[] {
+  const expressions: Expr[] = [];
+  let names: string[] = [];
+  for (const column of [...columns, undefined]) {
+    if (typeof column === "string") {
+      names.push(column);
+      continue;
+    }
+    if (names.length > 0) expressions.push(pl.cols(names));
+    names = [];
+    if (column !== undefined) expressions.push(column);
+  }
+  return expressions;
+}
+
+/** The header in the middle of a file, as shards put together have it. A column that is no text tells it by itself. */
+function repeatedHeader(file: ScannedFile): readonly Violation[] {
+  const names = [...file.columns.keys()].slice(0, comparedColumns);
+  const [first] = names;
+  const allText = [...file.columns.values()].every((type) => typeName(type) === "String");
+  if (!file.headed || first === undefined || !allText) return [];
+  const matches = names.map((name) => {
+    const texts = name === first ? [name, byteOrderMark + name] : [name];
+    return pl.col(name).isIn(texts);
+  });
+  return [{ column: first, what: "the header again", condition: pl.allHorizontal(matches), value: pl.col(first) }];
+}
+
 function missingValue(column: string): Violation {
   const value = pl.col(column);
   return { column, what: "missing, where the contract allows none", condition: value.isNull(), value };
@@ -130,7 +165,9 @@ function convert(
   const value = pl.col(name);
   const expression = value.cast(column.type);
   if (fit === "exact") return { expression };
-  const condition = value.gt(pl.lit(largestExactFloat)).or(value.lt(pl.lit(-largestExactFloat)));
+  // Beside a number the engine would compare as Float64, to which 2^53 + 1 is 2^53.
+  const [largest, smallest] = [largestExactFloat, `-${largestExactFloat}`].map((digits) => pl.lit(digits).cast(actual));
+  const condition = value.gt(largest).or(value.lt(smallest));
   return { expression, lost: { what: "beyond what a Float64 holds exactly", condition } };
 }
 
@@ -161,9 +198,12 @@ function parseText(text: Expr, { type, format }: Column): Expr {
   }
 }
 
+/** A nullable column may be missing, but not every column. */
 function refuseMissing(file: ScannedFile, schema: Schema): void {
   if (file.sparse) return;
-  const missing = Object.keys(schema).filter((name) => schema[name]?.nullable !== true && !file.columns.has(name));
+  const absent = Object.keys(schema).filter((name) => !file.columns.has(name));
+  const required = absent.filter((name) => schema[name]?.nullable !== true);
+  const missing = absent.length === Object.keys(schema).length ? absent : required;
   if (missing.length === 0) return;
   const extra = extraColumns(file, schema);
   const unexpected = extra.length > 0 ? `; it has ${list(extra)}, which the contract does not name` : "";
@@ -185,6 +225,11 @@ function refuseRepeats(file: ScannedFile, schema: Schema): void {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 10).join(", ");
+  const shown = names.slice(0, 10).map(shownName).join(", ");
   return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}
+
+/** In quotes where a reader could not see it as it is. */
+function shownName(name: string): string {
+  return /^$|^\s|\s$|[\p{C},]/u.test(name) ? JSON.stringify(name) : name;
 }

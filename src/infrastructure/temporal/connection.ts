@@ -50,7 +50,7 @@ export function temporalAway(target: TemporalTarget, cause: unknown): StoreUnava
 }
 
 /** gRPC's sentence without its number and its empty notes. */
-function reasonOf(cause: unknown): string {
+export function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   const [line = ""] = text.split("\n", 1);
   return line

@@ -7,17 +7,27 @@ type Call = ReturnType<NextCall>;
 /** grpc.status.CANCELLED */
 const cancelled = 1;
 
+const callLimitMs = 5_000;
+/** The one call that waits: for the end of a run. */
+const longPoll = "/GetWorkflowExecutionHistory";
+
 /**
- * Temporal's own retries, with two differences: none before the server has answered once, so that a wrong address is told
- * at once, and none after the connection is closed. There the SDK's timer would throw, uncaught, and end the process.
+ * Temporal's own retries, with three differences. None before the server has answered once, so that a wrong address is
+ * told at once. None beyond 5 s, so that whoever asks is told that the server is away, and why. None after the connection
+ * is closed: there the SDK's timer would throw, uncaught, and end the process.
  */
 export function retryCalls(hasAnswered: () => boolean): Interceptor {
   const { delayFunction, retryableDecider } = defaultGrpcRetryOptions();
-  const retry = makeGrpcRetryInterceptor({
-    delayFunction,
-    retryableDecider: (attempt, status) => hasAnswered() && retryableDecider(attempt, status),
-  });
-  return (options, nextCall) => retry(options, orClosed(nextCall));
+  return (options, nextCall) => {
+    const waits = options.method_definition.path.endsWith(longPoll);
+    const endsAt = waits ? Number.POSITIVE_INFINITY : Date.now() + callLimitMs;
+    const retry = makeGrpcRetryInterceptor({
+      delayFunction,
+      retryableDecider: (attempt, status) =>
+        hasAnswered() && Date.now() + delayFunction(attempt, status) < endsAt && retryableDecider(attempt, status),
+    });
+    return retry({ ...options, deadline: options.deadline ?? endsAt }, orClosed(nextCall));
+  };
 }
 
 function orClosed(nextCall: NextCall): NextCall {

@@ -21,6 +21,7 @@ import {
 import { workflowIdOf } from "../../domain/value-object/run-identity.ts";
 import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
 import type { RunOrchestrator, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
+import { reasonOf } from "./connection.ts";
 
 const workflowType = "runAnalysis";
 const cancelLimitMs = 30_000;
@@ -123,7 +124,7 @@ function toFailure(error: unknown): AnalysisFailure {
   if (error instanceof WorkflowNotFoundError)
     return new BadRequest(`there is no such run: ${error.message}`, { cause: error });
   if (error instanceof ServiceError) {
-    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    const reason = reasonOf(error.cause instanceof Error ? error.cause : error);
     return new StoreUnavailable(`the Temporal server does not answer as it should: ${reason}`, { cause: error });
   }
   if (error instanceof Error && "code" in error && isFailureCode(error.code)) return error as AnalysisFailure;

@@ -9,13 +9,15 @@ export type ApiUseCases = { readonly submit: SubmitAnalysisUseCase; readonly sho
 
 const bodyLimitBytes = 16 * 1024;
 const requestTimeoutMs = 15_000;
+/** Longer than a forced run waits for the one under way to end. */
+const connectionTimeoutMs = 45_000;
 
 /** The app without a port: tests inject requests, `main-api.ts` listens. */
 export function createApi(useCases: ApiUseCases): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
-    connectionTimeout: requestTimeoutMs,
+    connectionTimeout: connectionTimeoutMs,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   });
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, asFailure(error)));
@@ -46,13 +48,11 @@ function asFailure(error: unknown): unknown {
 /** RFC 9457. */
 function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const { code, httpStatus, title, message, details } = presentFailure(error);
-  const problem = {
-    type: `urn:polars-analysis-service:${code}`,
-    title,
-    status: httpStatus,
-    detail: message,
-    code,
-    ...details,
-  };
-  return reply.code(httpStatus).type("application/problem+json").send(problem);
+  const type = `urn:polars-analysis-service:${code}`;
+  const problem = { type, title, status: httpStatus, detail: message, code };
+  // A detail may have the same name: of a source, `status` is what it answered.
+  return reply
+    .code(httpStatus)
+    .type("application/problem+json")
+    .send({ ...problem, ...details, ...problem });
 }

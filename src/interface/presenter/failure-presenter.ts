@@ -53,5 +53,6 @@ export function presentFailure(error: unknown): PresentedFailure {
 /** `{"error": {"code", "message", …}}`, as `--json` writes it to standard error. */
 export function failureJson(error: unknown): { readonly error: Readonly<Record<string, unknown>> } {
   const { code, message, details } = presentFailure(error);
-  return { error: { code, message, ...details } };
+  const words = { code, message };
+  return { error: { ...words, ...details, ...words } };
 }

@@ -43,32 +43,34 @@ function scanCsv(
   definition: DatasetDefinition,
   format: Extract<Format, { type: "csv" }>,
 ): ScannedFile {
-  const options = {
+  const readerTypes = Object.entries(definition.schema).map(([name, column]) => [name, readerType(column.type)] as const);
+  // Matched by name, which the option `schema` is not: a header of `2020,2019` would come out of it in the order of numbers.
+  const overwriteDtype = Object.fromEntries(readerTypes);
+  const frame = pl.scanCSV(file.path, {
     sep: format.separator ?? ",",
     quoteChar: format.quoteChar ?? '"',
     ...(format.nullValues === undefined ? {} : { nullValues: [...format.nullValues] }),
     glob: false,
-  };
-  const header = pl.scanCSV(file.path, { ...options, inferSchemaLength: 0 }).columns;
-  const types = new Map(
-    header.map((name): [string, DataType] => {
-      const column = Object.hasOwn(definition.schema, name) ? definition.schema[name] : undefined;
-      return [name, column === undefined ? pl.String : readerType(column.type)];
-    }),
-  );
-  const frame = pl.scanCSV(file.path, { ...options, schema: Object.fromEntries(types) } as Parameters<
-    typeof pl.scanCSV
-  >[1]);
-  return { uri: file.uri, frame, columns: types, sparse: false };
+    inferSchemaLength: 0,
+    overwriteDtype,
+  } as Parameters<typeof pl.scanCSV>[1]);
+  const types = new Map(frame.columns.map((name): [string, DataType] => [name, overwriteDtype[name] ?? pl.String]));
+  return { uri: file.uri, frame, columns: types, sparse: false, headed: true };
 }
 
 function scanNdjson(file: LocalFile, definition: DatasetDefinition): ScannedFile {
   const types = new Map(Object.entries(definition.schema).map(([name, column]) => [name, readerType(column.type)]));
   const frame = pl.scanJson(file.path, { schema: Object.fromEntries(types) } as Parameters<typeof pl.scanJson>[1]);
-  return { uri: file.uri, frame, columns: types, sparse: true };
+  return { uri: file.uri, frame, columns: types, sparse: true, headed: false };
 }
 
 async function withTypes(file: LocalFile, frame: LazyDataFrame): Promise<ScannedFile> {
   const { schema } = await frame.limit(0).collect();
-  return { uri: file.uri, frame, columns: new Map(Object.entries(schema as Record<string, DataType>)), sparse: false };
+  return {
+    uri: file.uri,
+    frame,
+    columns: new Map(Object.entries(schema as Record<string, DataType>)),
+    sparse: false,
+    headed: false,
+  };
 }

@@ -358,3 +358,30 @@ it("leaves other files of the folder alone", async () => {
   await calculate({ definition: base, date, files: [{ uri: "x", path }], resultPath });
   expect(pl.readParquet(resultPath).toRecords()).toEqual([{ category: "a", total: 1 }]);
 });
+
+describe("files of one day that differ", () => {
+  it("are put together by name, whatever type and order each has", async () => {
+    const small = pl.DataFrame({ category: ["a"], value: [1] }, { schema: { category: pl.String, value: pl.Int32 } });
+    const large = pl.DataFrame({ value: [2], category: ["a"] }, { schema: { value: pl.Int64, category: pl.String } });
+    const swapped = { schema: { value: { type: pl.Int64 }, category: { type: pl.String } } };
+    for (const files of [
+      [small, large],
+      [large, small],
+    ]) {
+      const { rows } = await run(
+        files.map((frame) => frame.writeParquet()),
+        { format: { type: "parquet" }, ...swapped },
+      );
+      expect(rows).toEqual([{ category: "a", total: 3 }]);
+    }
+  });
+
+  it("are refused when a header comes again in the middle", async () => {
+    const error = await failing("category,place\na,x\ncategory,place\nb,y\n", {
+      schema: { category: { type: pl.String }, place: { type: pl.String } },
+      analyze: (rows) => rows.groupBy("category", false).agg(pl.len().alias("n")),
+    });
+    expect(error).toBeInstanceOf(InputInvalid);
+    expect(String(error)).toMatch(/the header again/);
+  });
+});
