@@ -12,7 +12,7 @@ import { Client, Connection } from "@temporalio/client";
 import { wireCli } from "../src/wiring.ts";
 
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "50" }, pause: { type: "string", default: "700" } },
+  options: { runs: { type: "string", default: "50" }, pause: { type: "string", default: "1000" } },
 });
 const runs = Number(values.runs);
 const pauseMs = Number(values.pause);

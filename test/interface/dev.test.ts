@@ -95,6 +95,31 @@ describe("dev", () => {
   });
 });
 
+describe("dev that cannot go on", () => {
+  it("names the port that is taken, and leaves nothing running", async () => {
+    await using service = await serviceWithFlights();
+    const other = createServer().listen(Number(service.env["API_PORT"]), "127.0.0.1");
+    try {
+      const { status, err } = await service.run("cli", ["dev"]);
+      expect([status, err]).toEqual([2, expect.stringMatching(/^bad-request: the API cannot listen .*API_PORT.*\n$/)]);
+      expect(await processesGone(service)).toBe(true);
+    } finally {
+      other.close();
+    }
+  });
+
+  it("ends with everything when the Temporal server is killed", async () => {
+    await using service = await serviceWithFlights();
+    const dev = service.start("cli", ["dev"]);
+    await dev.wrote("Ctrl-C stops all of it");
+    const servers = (await service.processes()).filter(({ command }) => command.includes("server start-dev"));
+    process.kill(servers.find(({ parent }) => parent === dev.pid)?.pid ?? 0, "SIGKILL");
+    const { status, err } = await dev.ended;
+    expect([status, err]).toEqual([22, "store-unavailable: the Temporal server has ended: it ended with SIGKILL\n"]);
+    expect(await processesGone(service)).toBe(true);
+  });
+});
+
 describe("demo", () => {
   it("publishes seven days, and none the second time", async () => {
     await using service = await createService({ TEMPORAL_DEV_DATABASE: "temporal.db" });

@@ -46,11 +46,17 @@ const parsedByReader = new Set<string>([
 /** Types that are read as text and converted by the contract, since the engine's own conversion guesses, rounds or cuts. */
 const convertedFromText = new Set<string>(["Date", "Datetime", "Decimal", "Categorical"]);
 
+/** Types that Polars 0.54 aborts at when it reads NDJSON. */
+const unknownToNdjson = new Set<string>(["Int8", "Int16", "UInt8", "UInt16"]);
+
 /** Why the type cannot be read from the format, or nothing when it can. */
 export function unreadable(type: DataType, format: "csv" | "ndjson" | "parquet" | "arrow"): string | undefined {
   if (format === "parquet" || format === "arrow") return undefined;
   if (type.variant === "Datetime" && innerOf(type)[1]) {
     return `${typeName(type)} cannot be read from ${format}: declare a Datetime without a zone, or a String`;
+  }
+  if (format === "ndjson" && unknownToNdjson.has(type.variant)) {
+    return `${typeName(type)} cannot be read from ndjson: declare ${type.variant.replace(/8|16/, "32")}`;
   }
   const nested = format === "ndjson" && (type.variant === "List" || type.variant === "Struct");
   if (nested || parsedByReader.has(type.variant) || convertedFromText.has(type.variant)) return undefined;

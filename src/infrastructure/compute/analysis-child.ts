@@ -8,6 +8,7 @@ import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts
 import { AnalysisFailure, Crashed } from "../../domain/model/failure.ts";
 import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 import { hashFile } from "../file-hash.ts";
+import { refuseArrowStream } from "./arrow-stream.ts";
 import type { ChildMessage, ChildOrder, ChildResult } from "./child-protocol.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import { stampParquet } from "./stamp-parquet.ts";
@@ -68,6 +69,7 @@ async function produce(
 ): Promise<ChildResult> {
   const files: LocalFile[] = [];
   for (const file of given) files.push(await plain(file, join(folder, `input-${files.length}`)));
+  if (definition.format.type === "arrow") for (const { uri, path } of files) await refuseArrowStream(uri, path);
   const resultPath = join(folder, "result.parquet");
   const calculation = await calculate({ definition, date, files, resultPath });
   await stampParquet(resultPath, stamp);

@@ -1,22 +1,17 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 import { InputInvalid } from "../../domain/model/failure.ts";
+import { fileHead } from "./file-head.ts";
 
 export type Compression = "gzip" | "zstd";
 
 /** gzip and zstd are told by their first bytes: no CSV, NDJSON, Parquet or Arrow file begins with them. */
 export async function compressionOf(path: string): Promise<Compression | undefined> {
-  const head = Buffer.alloc(4);
-  const file = await open(path);
-  try {
-    await file.read(head, 0, head.length, 0);
-  } finally {
-    await file.close();
-  }
-  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
-  return head.readUInt32LE() === 0xfd2fb528 ? "zstd" : undefined;
+  const head = await fileHead(path);
+  if ((head & 0xffff) === 0x8b1f) return "gzip";
+  const isSkippableFrame = head >>> 4 === 0x184d2a5;
+  return head === 0xfd2fb528 || isSkippableFrame ? "zstd" : undefined;
 }
 
 /**
@@ -25,30 +20,61 @@ export async function compressionOf(path: string): Promise<Compression | undefin
  */
 export async function decompress(uri: string, from: string, to: string, compression: Compression): Promise<void> {
   try {
-    if (compression === "gzip") {
-      await pipeline(createReadStream(from), createGunzip(), createWriteStream(to));
-      return;
+    const chunks: AsyncIterator<Buffer> = createReadStream(from)[Symbol.asyncIterator]();
+    for (let next = await chunkOf(chunks), flags = "w"; next !== undefined; flags = "a") {
+      const decoder = decoders[compression]();
+      const unread: Buffer[] = [];
+      await pipeline(encoded(next, chunks, decoder, unread), decoder, createWriteStream(to, { flags }));
+      next = await begin(unread[0], chunks, compression);
     }
-    await decompressFrames(from, to);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InputInvalid(`${uri} is not a whole ${compression} file: ${reason}`, { cause });
   }
 }
 
-/** Node's decoder stops after the first frame without an error (24.21): each frame gets a decoder of its own. */
-async function decompressFrames(from: string, to: string): Promise<void> {
-  const file = await open(from);
-  try {
-    const { size } = await file.stat();
-    for (let offset = 0; offset < size; ) {
-      const decoder = createZstdDecompress();
-      const source = createReadStream(from, { start: offset });
-      await pipeline(source, decoder, createWriteStream(to, { flags: offset === 0 ? "w" : "a" }));
-      if (decoder.bytesWritten === 0) throw new Error("no frame begins here");
-      offset += decoder.bytesWritten;
-    }
-  } finally {
-    await file.close();
+/** With a high-water mark of one byte a chunk is decoded before the next one is asked for. */
+const decoders: Readonly<Record<Compression, () => Gunzip | ZstdDecompress>> = {
+  gzip: () => createGunzip({ writableHighWaterMark: 1 } as object),
+  zstd: () => createZstdDecompress({ writableHighWaterMark: 1 } as object),
+};
+
+/**
+ * What one decoder reads. Node's decoders stop without an error (24.21) where a frame of zstd ends within a chunk, and
+ * before zeros that follow a member of gzip: the rest of that chunk is put into `unread`, for another decoder.
+ */
+async function* encoded(
+  first: Buffer,
+  chunks: AsyncIterator<Buffer>,
+  decoder: Gunzip | ZstdDecompress,
+  unread: Buffer[],
+): AsyncGenerator<Buffer> {
+  let given = 0;
+  for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = await chunkOf(chunks)) {
+    given += chunk.length;
+    yield chunk;
+    const left = given - decoder.bytesWritten;
+    if (left === 0) continue;
+    unread.push(chunk.subarray(chunk.length - left));
+    return;
   }
+}
+
+/** Where the next member or frame begins. Zeros between and behind members of gzip are padding. */
+async function begin(
+  unread: Buffer | undefined,
+  chunks: AsyncIterator<Buffer>,
+  compression: Compression,
+): Promise<Buffer | undefined> {
+  if (compression === "zstd") return unread;
+  for (let chunk = unread; chunk !== undefined; chunk = await chunkOf(chunks)) {
+    const start = chunk.findIndex((byte) => byte !== 0);
+    if (start >= 0) return chunk.subarray(start);
+  }
+  return undefined;
+}
+
+async function chunkOf(chunks: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
+  const { done, value } = await chunks.next();
+  return done === true ? undefined : value;
 }

@@ -29,6 +29,7 @@ export type WarmChildren = AsyncDisposable & {
 };
 
 const keptErrorBytes = 16_384;
+const refillDelayMs = 300;
 
 export function createWarmChildren({ main, spares, definitions, env }: WarmChildrenOptions): WarmChildren {
   const waiting: WarmChild[] = [];
@@ -59,9 +60,12 @@ export function createWarmChildren({ main, spares, definitions, env }: WarmChild
     }
   }
 
-  /** A new spare takes a core for its start: it waits until the taken child has ended. */
+  /**
+   * A new spare takes a core for its start. Where another one is ready it waits, so that the end of this run, its
+   * publication, is not held up.
+   */
   function refillLater(taken: WarmChild): void {
-    taken.process.once("exit", () => refill());
+    taken.process.once("exit", () => setTimeout(refill, waiting.length > 0 ? refillDelayMs : 0).unref());
   }
 
   function start(cores: number | undefined, ahead: readonly string[]): WarmChild {

@@ -199,15 +199,20 @@ function isSameFile(row: IndexRow, file: BigIntStats): boolean {
   return row.inode === file.ino && row.size === file.size && row.mtimeNs === file.mtimeNs;
 }
 
-/** Node's own `recursive` never returns where a file system answers ENOENT though the parent is there, as /proc does. */
+/**
+ * Node's own `recursive` never returns where a file system answers ENOENT though the parent is there, as /proc does. A
+ * parent that is there may have been made by another process since the answer, so one more try decides.
+ */
 async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    if (hasCode(error, "EEXIST") && (await stat(folder)).isDirectory()) return;
-    if (!hasCode(error, "ENOENT") || (await orAbsent(stat(dirname(folder)))) !== undefined) throw error;
-    await makeFolder(dirname(folder));
-    await makeFolder(folder);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await mkdir(folder);
+      return;
+    } catch (error) {
+      if (hasCode(error, "EEXIST") && (await stat(folder)).isDirectory()) return;
+      if (!hasCode(error, "ENOENT") || attempt === 3) throw error;
+      await makeFolder(dirname(folder));
+    }
   }
 }
 

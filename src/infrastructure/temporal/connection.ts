@@ -50,7 +50,8 @@ export function temporalAway(target: TemporalTarget, cause: unknown): StoreUnava
 }
 
 /** gRPC's sentence without its number and its empty notes. */
-export function reasonOf(cause: unknown): string {
+export function reasonOf(error: unknown): string {
+  const cause = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   const [line = ""] = text.split("\n", 1);
   return line

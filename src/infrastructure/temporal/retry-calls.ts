@@ -21,10 +21,13 @@ export function retryCalls(hasAnswered: () => boolean): Interceptor {
   return (options, nextCall) => {
     const waits = options.method_definition.path.endsWith(longPoll);
     const endsAt = waits ? Number.POSITIVE_INFINITY : Date.now() + callLimitMs;
+    let delayMs = 0;
     const retry = makeGrpcRetryInterceptor({
-      delayFunction,
-      retryableDecider: (attempt, status) =>
-        hasAnswered() && Date.now() + delayFunction(attempt, status) < endsAt && retryableDecider(attempt, status),
+      delayFunction: () => delayMs,
+      retryableDecider(attempt, status) {
+        delayMs = delayFunction(attempt, status);
+        return hasAnswered() && Date.now() + delayMs < endsAt && retryableDecider(attempt, status);
+      },
     });
     return retry({ ...options, deadline: options.deadline ?? endsAt }, orClosed(nextCall));
   };

@@ -124,8 +124,9 @@ function toFailure(error: unknown): AnalysisFailure {
   if (error instanceof WorkflowNotFoundError)
     return new BadRequest(`there is no such run: ${error.message}`, { cause: error });
   if (error instanceof ServiceError) {
-    const reason = reasonOf(error.cause instanceof Error ? error.cause : error);
-    return new StoreUnavailable(`the Temporal server does not answer as it should: ${reason}`, { cause: error });
+    return new StoreUnavailable(`the Temporal server does not answer as it should: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   if (error instanceof Error && "code" in error && isFailureCode(error.code)) return error as AnalysisFailure;
   return new Crashed(error instanceof Error ? error.message : String(error), { cause: error });

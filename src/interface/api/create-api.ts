@@ -32,9 +32,21 @@ export function createApi(useCases: ApiUseCases): FastifyInstance {
         detail: `there is no ${request.method} ${request.url}`,
       }),
   );
+  closeConnectionsWhenClosing(app);
   app.get("/healthz", async () => ({ status: "ok" }));
   app.register(analysisController(useCases), { prefix: "/v1" });
   return app;
+}
+
+/** Else a connection that has a request under way would stay open for the 72 s that it may be idle, and the process with it. */
+function closeConnectionsWhenClosing(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
 }
 
 /** What Fastify refuses before a handler sees it is a malformed request. */

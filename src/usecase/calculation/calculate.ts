@@ -137,8 +137,26 @@ async function countViolations(
     const query = violations.length === 0 ? file.frame.select(pl.len()) : violationCounts(file.frame, violations);
     return firstRow(await query.collect(rowPlan(definition)));
   } catch (cause) {
-    throw new InputInvalid(`${file.uri} cannot be read: ${engineSentence(cause)}`, { cause });
+    const sentence = engineSentence(cause);
+    throw new InputInvalid(`${file.uri} cannot be read: ${await namingColumn(definition, file, sentence)}`, { cause });
   }
+}
+
+/** The engine's words, with what they leave out. */
+async function namingColumn(definition: DatasetDefinition, file: ConformedFile, sentence: string): Promise<string> {
+  const again = /^could not parse `(.+)` as .* at column '\1'/.exec(sentence);
+  if (again !== null) return `the header comes again, in a row that has ${again[1]} as ${again[1]}`;
+  // Of NDJSON no column is named, unless the line itself is at fault: the first that cannot be read alone is the one.
+  if (definition.format.type !== "ndjson" || /\bline\b/.test(sentence)) return sentence;
+  for (const name of Object.keys(definition.schema)) {
+    const alone = file.frame.select(pl.col(name).nullCount()).collect();
+    const readable = await alone.then(
+      () => true,
+      () => false,
+    );
+    if (!readable) return `${name}: ${sentence}`;
+  }
+  return sentence;
 }
 
 function firstRow(frame: DataFrame): Readonly<Record<string, unknown>> {

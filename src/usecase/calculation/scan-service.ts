@@ -22,7 +22,7 @@ export async function scan(file: LocalFile, definition: DatasetDefinition): Prom
       case "parquet":
         return await withTypes(file, pl.scanParquet(file.path, { glob: false, hivePartitioning: false }));
       case "arrow":
-        return await withTypes(file, pl.scanIPC(file.path));
+        return await withTypes(file, pl.scanIPC(literalPattern(file.path)));
     }
   } catch (cause) {
     if (cause instanceof AnalysisFailure) throw cause;
@@ -43,25 +43,30 @@ function scanCsv(
   definition: DatasetDefinition,
   format: Extract<Format, { type: "csv" }>,
 ): ScannedFile {
-  const readerTypes = Object.entries(definition.schema).map(([name, column]) => [name, readerType(column.type)] as const);
-  // Matched by name, which the option `schema` is not: a header of `2020,2019` would come out of it in the order of numbers.
-  const overwriteDtype = Object.fromEntries(readerTypes);
+  const declared = new Map(Object.entries(definition.schema).map(([name, column]) => [name, readerType(column.type)]));
   const frame = pl.scanCSV(file.path, {
     sep: format.separator ?? ",",
     quoteChar: format.quoteChar ?? '"',
     ...(format.nullValues === undefined ? {} : { nullValues: [...format.nullValues] }),
     glob: false,
     inferSchemaLength: 0,
-    overwriteDtype,
+    // By name, which the option `schema` is not: JavaScript puts the columns of a header `2020,2019` in another order.
+    overwriteDtype: Object.fromEntries(declared),
   } as Parameters<typeof pl.scanCSV>[1]);
-  const types = new Map(frame.columns.map((name): [string, DataType] => [name, overwriteDtype[name] ?? pl.String]));
+  const types = new Map(frame.columns.map((name): [string, DataType] => [name, declared.get(name) ?? pl.String]));
   return { uri: file.uri, frame, columns: types, sparse: false, headed: true };
 }
 
 function scanNdjson(file: LocalFile, definition: DatasetDefinition): ScannedFile {
   const types = new Map(Object.entries(definition.schema).map(([name, column]) => [name, readerType(column.type)]));
-  const frame = pl.scanJson(file.path, { schema: Object.fromEntries(types) } as Parameters<typeof pl.scanJson>[1]);
+  const options = { schema: Object.fromEntries(types) } as Parameters<typeof pl.scanJson>[1];
+  const frame = pl.scanJson(literalPattern(file.path), options);
   return { uri: file.uri, frame, columns: types, sparse: true, headed: false };
+}
+
+/** These readers take every path for a pattern and have no option against it. */
+function literalPattern(path: string): string {
+  return path.replaceAll(/[*?[]/g, "[$&]");
 }
 
 async function withTypes(file: LocalFile, frame: LazyDataFrame): Promise<ScannedFile> {
