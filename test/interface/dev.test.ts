@@ -121,7 +121,7 @@ describe("dev that cannot go on", () => {
 });
 
 describe("demo", () => {
-  it("publishes seven days, and none the second time", async () => {
+  it("publishes seven days, and none the second time", { timeout: 180_000 }, async () => {
     await using service = await createService({ TEMPORAL_DEV_DATABASE: "temporal.db" });
     const first = await service.run("cli", ["demo"]);
     expect(first.status).toBe(0);

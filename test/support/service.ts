@@ -9,7 +9,7 @@ import { Client, Connection } from "@temporalio/client";
 import { createNamespace } from "./temporal.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const limitMs = 60_000;
+const limitMs = 120_000;
 
 /** A name stands for `src/main-<name>.ts`. */
 export type EntryPoint = "cli" | "worker" | "job" | "api" | "scripts/build-workflows.ts";
@@ -45,7 +45,7 @@ export type Service = AsyncDisposable & {
   /** Writes a file beside the definitions, where `file:./…` starts. */
   readonly write: (path: string, content: string | Uint8Array) => Promise<void>;
   readonly start: (main: EntryPoint, args?: readonly string[], env?: NodeJS.ProcessEnv) => Running;
-  /** Starts it and waits for its end, a minute at the most. */
+  /** Starts it and waits for its end, two minutes at the most. */
   readonly run: (main: EntryPoint, args?: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Ended>;
   readonly worker: (env?: NodeJS.ProcessEnv) => Promise<Running>;
   /** Paths below the store, without what the store keeps for itself. */

@@ -39,7 +39,7 @@ export function textPattern(type: DataType, format?: string): string | undefined
 }
 
 function formatPattern(format: string): string {
-  const body = format.replaceAll(/%(\.f|.)|[^%]/gs, (token, directive?: string) => {
+  const body = format.replaceAll(/%(\.f|.|$)|[^%]/gs, (token, directive?: string) => {
     if (directive === undefined) return token.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
     const pattern = directives[directive];
     if (pattern === undefined) {

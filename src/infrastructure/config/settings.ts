@@ -13,7 +13,7 @@ const environment = z.object({
   DATASETS: z.string().min(1).default(defaultDatasets),
   STORE_URL: z
     .string()
-    .regex(/^file:.+$/, "must be file:<folder>, such as file:./data")
+    .regex(/^file:(?!\/\/(?!\/)).+$/, "must be file:<folder>, such as file:./data or file:///srv/data")
     .default("file:./data"),
   RESULT_KEY: z.string().min(1).default(defaultResultKey),
   SCRATCH_FOLDER: z.string().min(1).default(tmpdir()),
@@ -55,11 +55,13 @@ export type Settings = {
 export const settingNames = Object.keys(environment.shape);
 
 /**
- * An empty variable counts as one that is not set.
+ * A variable that is empty or blank counts as one that is not set.
  * @throws BadRequest with every setting that is wrong, one a line
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
+  const parsed = environment.safeParse(
+    Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== "")),
+  );
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => {
       const name = String(issue.path[0]);

@@ -13,14 +13,13 @@ export function createObjectResultRepository(store: ObjectStore, layout: ResultL
 
     async openResult(manifest) {
       const { key, sha256 } = manifest.result;
-      const seen = await store.head(key);
-      const copy = seen?.metadata["sha256"] === sha256 ? await store.local(key) : undefined;
-      if (copy === undefined) {
-        throw new InputMissing(
-          `the result of ${manifest.dataset} ${manifest.date} was replaced while it was opened: try again`,
-        );
-      }
-      return copy;
+      // Held before it is looked at: what was replaced never comes back.
+      const copy = await store.local(key);
+      if (copy !== undefined && (await store.head(key))?.metadata["sha256"] === sha256) return copy;
+      await copy?.[Symbol.asyncDispose]();
+      throw new InputMissing(
+        `the result of ${manifest.dataset} ${manifest.date} was replaced while it was opened: try again`,
+      );
     },
 
     async discardStaged(runId) {

@@ -9,7 +9,7 @@ import { hashFile, hashingPassThrough } from "../file-hash.ts";
 import { type IndexRow, openObjectIndex } from "./file-object-index.ts";
 import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
 
-/** Holds the index, its lock and half-written files. Never listed, but part of every copy: metadata of objects lie in it. */
+/** Holds the index, its lock, half-written files and those that are being read. Never listed, but part of every copy: metadata of objects lie in it. */
 const privateFolder = ".store";
 
 /**
@@ -65,9 +65,8 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
 
     local: (key) =>
       guard(root, async () => {
-        const path = pathOf(key);
-        if ((await orAbsent(stat(path))) === undefined) return undefined;
-        return { path, [Symbol.asyncDispose]: async () => {} };
+        const path = await orAbsent(hold(pathOf(key)));
+        return path === undefined ? undefined : { path, [Symbol.asyncDispose]: () => letGo(path) };
       }),
 
     [Symbol.dispose]: () => index.close(),
@@ -76,7 +75,8 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
 
   function pathOf(key: string): string {
     const path = resolve(root, key);
-    if (key !== "" && (!path.startsWith(root + sep) || path.startsWith(join(root, privateFolder)))) {
+    const inside = `${path}${sep}`.startsWith(join(root, privateFolder) + sep);
+    if (key !== "" && (!path.startsWith(root + sep) || inside)) {
       throw new StoreUnavailable(`the key ${JSON.stringify(key)} leads out of the store ${root}`);
     }
     return path;
@@ -84,6 +84,23 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
 
   function keyOf(path: string): string {
     return relative(root, path).split(sep).join("/");
+  }
+
+  /** A second name for the bytes that lie there now. */
+  async function hold(path: string): Promise<string> {
+    const held = join(pending, randomUUID());
+    try {
+      await link(path, held);
+      return held;
+    } catch (error) {
+      // Where a kernel protects files of other users from links, the file is read as it lies.
+      if (hasCode(error, "EPERM") && (await stat(path)).isFile()) return path;
+      throw error;
+    }
+  }
+
+  async function letGo(path: string): Promise<void> {
+    if (dirname(path) === pending) await rm(path, { force: true });
   }
 
   async function head(key: string): Promise<ObjectInfo | undefined> {

@@ -41,6 +41,6 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** In the order of keys. A prefix ends with `/` or is a whole name. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
-  /** A path that can be read in place until disposed: the object itself on disk, a download elsewhere. */
+  /** A path whose bytes stay the same until disposed, whatever becomes of the object: a hard link, or a download. */
   local(key: string): Promise<(AsyncDisposable & { readonly path: string }) | undefined>;
 }

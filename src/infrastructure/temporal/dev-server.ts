@@ -11,7 +11,7 @@ import { type AnalysisFailure, BadRequest, StoreUnavailable } from "../../domain
 const host = "127.0.0.1";
 const startLimitMs = 30_000;
 const stopLimitMs = 5_000;
-const attempts = 3;
+const attempts = 5;
 
 /**
  * Becomes the server, so that its pid, status and signals are the child's own, and leaves a watcher beside it. The

@@ -53,7 +53,12 @@ function scanCsv(
     // By name, which the option `schema` is not: JavaScript puts the columns of a header `2020,2019` in another order.
     overwriteDtype: Object.fromEntries(declared),
   } as Parameters<typeof pl.scanCSV>[1]);
-  const types = new Map(frame.columns.map((name): [string, DataType] => [name, declared.get(name) ?? pl.String]));
+  const header = frame.columns;
+  // The engine would take the whole file for a header, and find no rows.
+  if (header.some((name) => name.includes("\r"))) {
+    throw new InputInvalid(`${file.uri} has lines that end in CR alone: write it with LF or CR LF`);
+  }
+  const types = new Map(header.map((name): [string, DataType] => [name, declared.get(name) ?? pl.String]));
   return { uri: file.uri, frame, columns: types, sparse: false, headed: true };
 }
 

@@ -41,6 +41,12 @@ const heavy = `(rows) => {
   return rows.limit(1).join(pairs, cross).select(pl.col("i").add(pl.col("j")).cast(pl.String).alias("k"), pl.col("v")).sort("k");
 }`;
 
+/** Polars 0.54 aborts the process: its own message is all that is known of it. */
+const panic = `(rows) => rows
+  .withColumn(pl.col("v").cast(pl.Datetime("ms")).alias("t"))
+  .groupByDynamic({ indexColumn: "t", every: "0d" })
+  .agg(pl.len())`;
+
 async function calculating(
   analyze: string,
   {
@@ -82,8 +88,15 @@ describe("a calculation in a child", () => {
   });
 
   it.each([
-    ["panics", `(rows) => rows.select(pl.col("k"), pl.col("v").cast(pl.Decimal(5, 10)))`, roomy, Crashed],
+    ["panics", panic, roomy, Crashed],
     ["throws", `() => { throw new Error("no luck"); }`, roomy, Crashed],
+    [
+      "throws when nobody waits",
+      `(rows) => { setTimeout(() => { throw new Error("late"); }); return ${"rows"}; }`,
+      roomy,
+      Crashed,
+    ],
+    ["ends its process", `() => process.exit(3)`, roomy, Crashed],
     ["needs too much memory", heavy, { ...roomy, memoryBytes: 400 * 2 ** 20 }, OutOfMemory],
     ["takes too long", heavy, { ...roomy, timeLimitMs: 700 }, TimedOut],
     ["never ends", "() => { for (;;); }", { ...roomy, timeLimitMs: 1_000 }, TimedOut],

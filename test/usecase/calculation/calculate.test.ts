@@ -1,49 +1,9 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import pl from "nodejs-polars";
 import { describe, expect, it } from "vitest";
 import type { DatasetDefinition } from "../../../src/domain/model/dataset-definition.ts";
 import { Crashed, InputInvalid } from "../../../src/domain/model/failure.ts";
 import { accepted, holds, inRange, notNull, rowCount, unique } from "../../../src/domain/service/check-service.ts";
-import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
-import { calculate } from "../../../src/usecase/calculation/calculate.ts";
-import { tempFolder } from "../../support/temp-folder.ts";
-
-const date = parseTargetDate("2026-01-01");
-
-const base: DatasetDefinition = {
-  id: "sales",
-  title: "Sales",
-  source: { uri: "file:./{date}.csv" },
-  format: { type: "csv" },
-  schema: { category: { type: pl.String }, value: { type: pl.Int64, nullable: true } },
-  timeZone: "UTC",
-  analyze: (rows) => rows.groupBy("category", false).agg(pl.col("value").sum().alias("total")),
-  sortBy: ["category"],
-  checks: [],
-};
-
-/** Calculates from the contents of files, and reads the result back. */
-async function run(contents: readonly (string | Buffer)[] | string, changes: Partial<DatasetDefinition> = {}) {
-  const folder = await tempFolder();
-  const list = typeof contents === "string" ? [contents] : contents;
-  const files = await Promise.all(
-    list.map(async (content, index) => {
-      const path = join(folder, `in-${index}`);
-      await writeFile(path, content);
-      return { uri: `file:///in-${index}`, path };
-    }),
-  );
-  const resultPath = join(folder, "result.parquet");
-  const calculation = await calculate({ definition: { ...base, ...changes }, date, files, resultPath });
-  return { calculation, rows: pl.readParquet(resultPath).toRecords(), frame: pl.readParquet(resultPath) };
-}
-
-const failing = (contents: Parameters<typeof run>[0], changes: Partial<DatasetDefinition> = {}) =>
-  run(contents, changes).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+import { failureOfCalculation as failing, calculated as run } from "../../support/calculation.ts";
 
 describe("a calculation from CSV", () => {
   it("sums by category in the order of its keys", async () => {
@@ -95,23 +55,6 @@ describe("a calculation from CSV", () => {
     expect(rows).toEqual([]);
     expect(calculation.columns.map(({ type }) => type)).toEqual(["String", "Int64"]);
   });
-
-  const strayQuote = 'id,category,value,note\n1,a,10,ok\n2,a,4,5" pipe\n3,b,7,ok\n4,b,1,ask "later\n5,c,2,ok\n';
-  it.each([
-    ["sums", (rows) => rows.groupBy("category", false).agg(pl.col("value").sum().alias("n"))],
-    ["counts", (rows) => rows.groupBy("category", false).agg(pl.len().alias("n"))],
-    ["keeps rows", (rows) => rows.select(pl.col("category"), pl.col("value").alias("n")).unique()],
-  ] as [string, DatasetDefinition["analyze"]][])(
-    "never loses rows to a stray quote in a column that it does not read: %s",
-    async (_, analyze) => {
-      const outcome = await run(strayQuote, { analyze, checks: [] }).then(
-        ({ rows }) => rows.length,
-        (error) => error,
-      );
-      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(InputInvalid);
-      else expect(outcome).toBeGreaterThanOrEqual(3);
-    },
-  );
 
   it("reads the marks of missing values and other separators as declared", async () => {
     const { rows } = await run("category;value\na;NA\na;2\n", {
@@ -346,17 +289,6 @@ describe("the audit", () => {
     expect(error).toBeInstanceOf(Crashed);
     expect(String(error)).toMatch(/names nope, the result have category, value/);
   });
-});
-
-it("leaves other files of the folder alone", async () => {
-  const folder = await tempFolder();
-  await mkdir(join(folder, "a*b"));
-  const path = join(folder, "a*b", "in[1].csv");
-  await writeFile(path, "category,value\na,1\n");
-  await writeFile(join(folder, "a*b", "in1.csv"), "category,value\nz,9\n");
-  const resultPath = join(folder, "result.parquet");
-  await calculate({ definition: base, date, files: [{ uri: "x", path }], resultPath });
-  expect(pl.readParquet(resultPath).toRecords()).toEqual([{ category: "a", total: 1 }]);
 });
 
 describe("files of one day that differ", () => {
