@@ -71,7 +71,11 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
       } catch (error) {
         await server.stop();
         // Between choosing a port and listening on it, another process may be quicker; so for the server's inner ports.
-        const lostRace = error instanceof StoreUnavailable && error.message.includes("address already in use");
+        // The server does not always say so before it ends: with ports of our choice an early end is tried again.
+        const chosen = options.port === 0 || options.uiPort === 0;
+        const lostRace =
+          error instanceof StoreUnavailable &&
+          (error.message.includes("address already in use") || (chosen && error.message.includes(": it ended with")));
         if (!lostRace || attempt === attempts) throw error;
       }
     }
