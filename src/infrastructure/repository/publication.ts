@@ -123,7 +123,7 @@ async function commit(
     sha256,
     manifest: manifest.key,
   };
-  return store.put(key, { path: staged.path, sizeBytes, sha256 }, { condition, metadata });
+  return await store.put(key, { path: staged.path, sizeBytes, sha256 }, { condition, metadata });
 }
 
 /** Moves manifest.json forward to this manifest, never back. */
