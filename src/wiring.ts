@@ -238,9 +238,9 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
       return wireSubmitAnalysis({ catalog: await wireCatalog(current), settings: current }, env);
     },
     async setup() {
-      const { withClient } = await import("./infrastructure/temporal/connection.ts");
+      const { readTemporalTarget, withClient } = await import("./infrastructure/temporal/connection.ts");
       const { registerSearchAttributes } = await import("./infrastructure/temporal/search-attributes.ts");
-      return withClient(env, async (client) => ({
+      return withClient(readTemporalTarget(env), async (client) => ({
         namespace: client.options.namespace,
         registered: await registerSearchAttributes(client),
       }));
@@ -301,9 +301,9 @@ function doctorChecks(env: NodeJS.ProcessEnv): readonly DoctorCheck[] {
     {
       name: "temporal",
       check: async () => {
-        const { withClient } = await import("./infrastructure/temporal/connection.ts");
+        const { readTemporalTarget, withClient } = await import("./infrastructure/temporal/connection.ts");
         const { requireSearchAttributes } = await import("./infrastructure/temporal/search-attributes.ts");
-        return withClient(env, async (client) => {
+        return withClient(readTemporalTarget(env), async (client) => {
           await requireSearchAttributes(client);
           return `namespace ${client.options.namespace} answers and has the search attributes`;
         });

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +97,19 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       const file = { ...(await fileOf("one")), sha256: "0".repeat(64) };
       await expect(store.put("k", file)).rejects.toThrow(StoreUnavailable);
       expect(await store.text("k")).toBe("before");
+    });
+
+    it("holds the bytes of a local copy until it is given back, whatever becomes of the object", async () => {
+      const store = await open();
+      await store.put("p/k", { text: "old" });
+      {
+        await using replaced = await store.local("p/k");
+        await store.put("p/k", { text: "new" });
+        await using deleted = await store.local("p/k");
+        await store.delete("p/k");
+        expect([replaced, deleted].map((copy) => readFileSync(copy?.path ?? "", "utf8"))).toEqual(["old", "new"]);
+      }
+      expect(await keysOf(store, "")).toEqual([]);
     });
 
     it("lists what lies under a prefix, in order", async () => {

@@ -4,9 +4,11 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createService, type Service } from "../support/service.ts";
 import { testBinary } from "../support/temporal.ts";
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const shipped = fileURLToPath(new URL("../../datasets", import.meta.url));
 
@@ -121,7 +123,7 @@ describe("dev that cannot go on", () => {
 });
 
 describe("demo", () => {
-  it("publishes seven days, and none the second time", { timeout: 180_000 }, async () => {
+  it("publishes seven days, and none the second time", async () => {
     await using service = await createService({ TEMPORAL_DEV_DATABASE: "temporal.db" });
     const first = await service.run("cli", ["demo"]);
     expect(first.status).toBe(0);

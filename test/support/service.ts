@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client, Connection } from "@temporalio/client";
+import { bundleWorkflows } from "../../src/infrastructure/temporal/worker.ts";
 import { createNamespace } from "./temporal.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -134,6 +135,9 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
 
 export type ServiceWithTemporal = Service & { readonly client: Client; readonly namespace: string };
 
+/** Of all workers of a test file: each would take a second for a bundle of its own. */
+let bundle: Promise<{ readonly code: string }> | undefined;
+
 /** The same in a namespace of its own of the server that all tests share. */
 export async function createServiceWithTemporal(
   address: string,
@@ -141,7 +145,14 @@ export async function createServiceWithTemporal(
 ): Promise<ServiceWithTemporal> {
   const namespace = await createNamespace(address);
   const connection = await Connection.connect({ address });
-  const service = await createService({ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, ...settings });
+  const service = await createService({
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+    WORKFLOW_BUNDLE: "workflows.js",
+    ...settings,
+  });
+  bundle ??= bundleWorkflows();
+  await writeFile(join(service.folder, "workflows.js"), (await bundle).code);
   return {
     ...service,
     namespace,

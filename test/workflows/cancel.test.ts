@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { WorkflowHandle } from "@temporalio/client";
-import { expect, inject, test } from "vitest";
+import { expect, inject, test, vi } from "vitest";
 import {
   createServiceWithTemporal,
   eventually,
@@ -10,6 +10,8 @@ import {
   slowFields,
 } from "../support/service.ts";
 import { testBinary } from "../support/temporal.ts";
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const workflowId = "analysis/slow/2026-01-01";
 

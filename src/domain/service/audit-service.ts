@@ -84,11 +84,11 @@ function countOf(check: Check): Expr | undefined {
         .sum();
     }
     case "accepted":
+      // Of a missing value it is not known, which counts as nothing.
       return pl
         .col(check.column)
         .isIn([...check.values])
         .not()
-        .and(pl.col(check.column).isNotNull())
         .sum();
     case "holds":
       return check.predicate.sum();

@@ -12,8 +12,8 @@ export function parseTargetDate(text: unknown): TargetDate {
     throw new BadRequest(`date must have the form YYYY-MM-DD, got ${JSON.stringify(text) ?? "nothing"}`);
   }
   const [year, month, day] = text.split("-").map(Number) as [number, number, number];
-  const utc = new Date(Date.UTC(year, month - 1, day));
-  if (utc.getUTCMonth() !== month - 1 || utc.getUTCDate() !== day || month < 1) {
+  // A day or month that does not exist ends in another month.
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCMonth() !== month - 1) {
     throw new BadRequest(`date must be a day of the calendar, ${text} does not exist`);
   }
   if (text < firstDate || text > lastDate) {

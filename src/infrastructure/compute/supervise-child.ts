@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import pidusage from "pidusage";
 import { type AnalysisFailure, Crashed, failureOf, OutOfMemory, TimedOut } from "../../domain/model/failure.ts";
+import { lastWords } from "./child-last-words.ts";
 import type { ChildMessage, ChildOrder, ChildResult } from "./child-protocol.ts";
 import type { WarmChild } from "./warm-children.ts";
 
@@ -117,14 +118,6 @@ function explainEnd(child: WarmChild, what: string): AnalysisFailure {
     return new OutOfMemory(`${what} was killed by the system, which does so when memory is short`);
   const how = signalCode === null ? `ended with status ${exitCode}` : `was ended by ${signalCode}`;
   return new Crashed(`${what} crashed: the calculation ${how}${text === "" ? "" : `: ${lastWords(text)}`}`);
-}
-
-/** The panic's own line, or the last line that says something. */
-function lastWords(text: string): string {
-  const lines = text.split("\n").map((line) => line.trim());
-  const after = lines.findIndex((line) => line.includes("panicked at"));
-  const words = after >= 0 ? lines[after + 1] : lines.findLast((line) => /error|failed|panic/i.test(line));
-  return (words ?? lines.findLast((line) => line !== "") ?? "").slice(0, 300);
 }
 
 function mebibytes(bytes: number): string {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { Crashed } from "../../domain/model/failure.ts";
 import { childEnvironment } from "./child-environment.ts";
+import { lastWords } from "./child-last-words.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
 /** A child that is ready for its order, or about to be. */
@@ -39,9 +40,9 @@ export function createWarmChildren({ main, spares, definitions, env }: WarmChild
 
   return {
     take(cores) {
-      const taken = cores === undefined ? waiting.shift() : undefined;
-      if (taken !== undefined) refillLater(taken);
-      return taken ?? start(cores, []);
+      const taken = (cores === undefined ? waiting.shift() : undefined) ?? start(cores, []);
+      if (waiting.length < spares) refillLater(taken);
+      return taken;
     },
     async [Symbol.asyncDispose]() {
       closed = true;
@@ -102,7 +103,7 @@ export async function timeWarmUp(child: WarmChild): Promise<number> {
   await child.ready;
   if (child.process.exitCode === null && child.process.signalCode === null)
     return Math.round(performance.now() - started);
-  throw new Crashed(`the engine cannot be started: ${child.errorText().trim().split("\n").at(-1)}`);
+  throw new Crashed(`the engine cannot be started: ${lastWords(child.errorText())}`);
 }
 
 function end(child: ChildProcess): Promise<void> {

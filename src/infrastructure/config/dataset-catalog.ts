@@ -19,9 +19,13 @@ export async function loadDatasetCatalog(folder: string, checkSource: SourceChec
     (await definitionFiles(root)).map((file) => loadDefinition(file, checkSource)),
   );
   const faults = loaded.flatMap((result) => (result.status === "rejected" ? [messageOf(result.reason)] : []));
-  if (faults.length > 0) throw new BadRequest(faults.join("\n"));
   const entries = loaded.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
+  for (const { id, file } of entries) {
+    const other = byId.get(id)?.file;
+    if (other !== undefined && other !== file) faults.push(`${file}: id: ${id} is also that of ${other}`);
+  }
+  if (faults.length > 0) throw new BadRequest(faults.join("\n"));
   const sorted = [...byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 
   return {

@@ -1,4 +1,5 @@
-import { Client, Connection, ServiceError } from "@temporalio/client";
+import { Client, Connection, isGrpcServiceError, ServiceError } from "@temporalio/client";
+import { NamespaceNotFoundError } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { BadRequest, StoreUnavailable } from "../../domain/model/failure.ts";
 import { retryCalls } from "./retry-calls.ts";
@@ -49,8 +50,18 @@ export function temporalAway(target: TemporalTarget, cause: unknown): StoreUnava
   );
 }
 
+/** What a call to a connected server failed with, where the server or the network is at fault. */
+export function serverFailure(error: unknown): StoreUnavailable | undefined {
+  if (error instanceof ServiceError || error instanceof NamespaceNotFoundError || isGrpcServiceError(error)) {
+    return new StoreUnavailable(`the Temporal server does not answer as it should: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
 /** gRPC's sentence without its number and its empty notes. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const cause = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   const [line = ""] = text.split("\n", 1);
@@ -61,13 +72,12 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Lends a connected client for the duration of the work. */
-export async function withClient<T>(env: NodeJS.ProcessEnv, work: (client: Client) => Promise<T>): Promise<T> {
-  const target = readTemporalTarget(env);
+export async function withClient<T>(target: TemporalTarget, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connectClient(target);
   try {
     return await work(client);
   } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(target, error) : error;
+    throw serverFailure(error) ?? error;
   } finally {
     await client.connection.close();
   }

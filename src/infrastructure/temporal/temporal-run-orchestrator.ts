@@ -3,7 +3,6 @@ import {
   ApplicationFailure,
   CancelledFailure,
   type Client,
-  ServiceError,
   TerminatedFailure,
   WorkflowFailedError,
   type WorkflowHandle,
@@ -21,7 +20,7 @@ import {
 import { workflowIdOf } from "../../domain/value-object/run-identity.ts";
 import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
 import type { RunOrchestrator, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
-import { reasonOf } from "./connection.ts";
+import { serverFailure } from "./connection.ts";
 
 const workflowType = "runAnalysis";
 const cancelLimitMs = 30_000;
@@ -64,7 +63,10 @@ export function createTemporalRunOrchestrator(connect: () => Promise<Client>, ta
 async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<void> {
   const state = await describe(handle);
   if (state?.status !== "running") return;
-  await handle.cancel();
+  await handle.cancel().catch((error: unknown) => {
+    // It has ended by itself meanwhile.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
   const deadline = Date.now() + cancelLimitMs;
   while ((await describe(handle))?.status === "running") {
     if (Date.now() > deadline)
@@ -123,11 +125,8 @@ function toFailure(error: unknown): AnalysisFailure {
   if (error instanceof WorkflowFailedError) return ofCause(error.cause, error);
   if (error instanceof WorkflowNotFoundError)
     return new BadRequest(`there is no such run: ${error.message}`, { cause: error });
-  if (error instanceof ServiceError) {
-    return new StoreUnavailable(`the Temporal server does not answer as it should: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
+  const failure = serverFailure(error);
+  if (failure !== undefined) return failure;
   if (error instanceof Error && "code" in error && isFailureCode(error.code)) return error as AnalysisFailure;
   return new Crashed(error instanceof Error ? error.message : String(error), { cause: error });
 }

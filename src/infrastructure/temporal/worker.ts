@@ -10,7 +10,7 @@ import {
   type WorkerOptions,
 } from "@temporalio/worker";
 import { BadRequest } from "../../domain/model/failure.ts";
-import { connectClient, type TemporalTarget, temporalAway } from "./connection.ts";
+import { type TemporalTarget, temporalAway, withClient } from "./connection.ts";
 import { requireSearchAttributes } from "./search-attributes.ts";
 
 const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
@@ -60,8 +60,7 @@ export function installTemporalRuntime(level: keyof typeof levels, write: (line:
  */
 export async function startAnalysisWorker(options: AnalysisWorkerOptions): Promise<AnalysisWorker> {
   const { target } = options;
-  const client = await connectClient(target);
-  await requireSearchAttributes(client).finally(() => client.connection.close());
+  await withClient(target, requireSearchAttributes);
   const connection = await NativeConnection.connect(target.connectionOptions).catch((cause: unknown) => {
     throw temporalAway(target, cause);
   });

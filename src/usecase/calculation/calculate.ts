@@ -64,11 +64,9 @@ async function write({
     .collect(rowPlan(definition));
   const [{ select, read }] = await Promise.all([buildAudit(definition, result), writing]);
   const written = pl.scanParquet(resultPath, { glob: false, hivePartitioning: false });
-  const [{ schema }, counts] = await Promise.all([written.limit(0).collect(), written.select(...select).collect()]);
-  const columns = Object.entries(schema as Record<string, DataType>).map(([name, type]) => ({
-    name,
-    type: typeName(type),
-  }));
+  const [empty, counts] = await Promise.all([written.limit(0).collect(), written.select(...select).collect()]);
+  const types = new Map(Object.entries(empty.schema as Record<string, DataType>));
+  const columns = empty.columns.map((name) => ({ name, type: typeName(types.get(name) as DataType) }));
   return { ...read(firstRow(counts)), columns };
 }
 

@@ -100,6 +100,11 @@ describe("a folder of definitions", () => {
     expect(fault).toMatch(/b\.ts: /);
   });
 
+  it("refuses two files of one id", async () => {
+    const fault = await faultOf({ "till.ts": till, "till.mjs": till });
+    expect(fault).toMatch(/till\.mjs: id: till is also that of .*till\.ts$/);
+  });
+
   it("leaves out what is no definition", async () => {
     const files = {
       "till.ts": till,

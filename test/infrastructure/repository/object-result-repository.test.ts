@@ -2,7 +2,10 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
 import { StoreUnavailable, StoreUnsafe } from "../../../src/domain/model/failure.ts";
+import { parseRunId } from "../../../src/domain/value-object/run-id.ts";
+import { parseManifest } from "../../../src/infrastructure/repository/manifest-schema.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
 import { openFileObjectStore } from "../../../src/infrastructure/store/file-object-store.ts";
@@ -75,6 +78,89 @@ describe("the repository over an object store", () => {
     expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "")).toEqual(seen);
   });
 
+  it("never moves the pointer back, and replaces one that cannot be read", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const pointer = async () => JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "").runId;
+    const drafts = [
+      await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" }),
+      await draftOf(world, { fence: "2026-02-06T07:00:00.000Z" }),
+    ] as const;
+    for (const draft of drafts) await world.repository.publish(draft, "changed");
+    await world.repository.publish(drafts[0], "changed");
+    expect(await pointer()).toBe(drafts[1].runId);
+    await store.put("sales/2026-02-05/manifest.json", { text: "{" });
+    await world.repository.publish(drafts[1], "changed");
+    expect(await pointer()).toBe(drafts[1].runId);
+  });
+
+  it("does not move the pointer back when a later run is quicker with it", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const [early, late] = [
+      await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" }),
+      await draftOf(world, { fence: "2026-02-06T07:00:00.000Z" }),
+    ];
+    let overtaken = false;
+    const slow: ObjectStore = {
+      ...store,
+      put: async (key, body, options) => {
+        if (key.endsWith("/manifest.json") && !overtaken) {
+          overtaken = true;
+          await world.repository.publish(late, "changed");
+        }
+        return store.put(key, body, options);
+      },
+    };
+    expect((await createObjectResultRepository(slow, layout).publish(early, "changed")).outcome).toBe("published");
+    expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "").runId).toBe(late.runId);
+    expect((await world.repository.findPublished(dataset, date))?.runId).toBe(late.runId);
+  });
+
+  it("gives back whole bytes though a later run publishes while they are read", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const { manifest } = await world.repository.publish(draft, "changed");
+    await using copy = await world.repository.openResult(manifest);
+    await world.repository.publish(await draftOf(world, { fence: "2026-02-06T07:00:00.000Z" }), "changed");
+    expect(await readFile(copy.path, "utf8")).toBe(`rows of ${draft.runId}`);
+  });
+
+  it("keeps its promises through any fault of the store", async () => {
+    const random = randomFrom(20_260_205);
+    for (let round = 0; round < 12; round += 1) {
+      const store = await openFileObjectStore(await tempFolder());
+      const world = worldOf(faulty(store, random), await tempFolder());
+      const calm = worldOf(store, await tempFolder());
+      const drafts = await Promise.all(
+        [0, 1, 2, 3].map((run) =>
+          draftOf({ stage: calm.stage }, { fence: `2026-02-06T06:00:0${run % 3}.000Z`, runId: `run-${run}` }),
+        ),
+      );
+      const told = await Promise.all(
+        drafts.map((draft) => insisting(() => world.repository.publish(draft, "changed"))),
+      );
+      const live = await calm.repository.findPublished(dataset, date);
+      expect(live?.runId).toBe("run-2");
+      expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "")).toEqual(live);
+      for (const [run, { outcome, manifest }] of told.entries()) {
+        const committed = await calm.repository.findCommitted(dataset, date, drafts[run]?.runId ?? parseRunId("none"));
+        expect(outcome).toBe(committed === undefined ? "superseded" : "published");
+        if (committed !== undefined) expect(manifest).toEqual(committed);
+      }
+      const fences: string[] = [];
+      for (let seen = live; seen !== undefined; ) {
+        fences.unshift(`${seen.fence} ${seen.runId}`);
+        const text: string | undefined = seen.previous === null ? undefined : await store.text(seen.previous);
+        seen = text === undefined ? undefined : parseManifest("", text);
+      }
+      expect(fences).toEqual([...new Set(fences)].toSorted());
+      await using copy = await calm.repository.openResult(live ?? (told[0]?.manifest as Manifest));
+      expect(await readFile(copy.path, "utf8")).toBe("rows of run-2");
+    }
+  });
+
   it("takes a lost answer to the commit for what it was", async () => {
     const store = await openFileObjectStore(await tempFolder());
     let lost = 0;
@@ -125,4 +211,43 @@ async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(prefix)) keys.push(key);
   return keys;
+}
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return state / 0x7fffffff;
+  };
+}
+
+/** Fails before or after every third call, or takes the answer of a write away. */
+function faulty(store: ObjectStore, random: () => number): ObjectStore {
+  const disturbed = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (random() < 0.15) throw new StoreUnavailable("before");
+    const answer = await work();
+    if (random() < 0.15) throw new StoreUnavailable("after");
+    return answer;
+  };
+  return {
+    ...store,
+    head: (key) => disturbed(() => store.head(key)),
+    text: (key) => disturbed(() => store.text(key)),
+    put: async (key, body, options) => {
+      const placed = await disturbed(() => store.put(key, body, options));
+      return random() < 0.15 ? false : placed;
+    },
+  };
+}
+
+/** As an orchestrator does: again, while the store is away. */
+async function insisting<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
 }

@@ -15,9 +15,8 @@ const writer = fileURLToPath(new URL("../../support/store-writer.ts", import.met
 objectStoreContract("a folder", async () => openFileObjectStore(await tempFolder()));
 
 describe("the folder as a store", () => {
-  it("has one winner for each key among four processes", async () => {
-    const folder = await tempFolder();
-    await openFileObjectStore(folder);
+  it("has one winner for each key among four processes, the first of which makes the folder", async () => {
+    const folder = join(await tempFolder(), "a/new/folder");
     const names = ["a", "b", "c", "d"];
     const run = (name: string) => promisify(execFile)(process.execPath, [writer, "race", folder, name]);
     const won = (await Promise.all(names.map(run))).map(({ stdout }) => JSON.parse(stdout) as string[]);
@@ -43,11 +42,14 @@ describe("the folder as a store", () => {
   it("keeps metadata and etags when the folder is copied without its times", async () => {
     const folder = await tempFolder();
     const store = await openFileObjectStore(folder);
-    await store.put("k", { text: "x" }, { metadata: { "run-id": "r" } });
+    // The same bytes come and go: only what was put last counts.
+    for (let run = 1; run <= 9; run += 1) {
+      await store.put("k", { text: run % 2 === 0 ? "y" : "x" }, { metadata: { "run-id": `r${run}` } });
+    }
     const copy = join(await tempFolder(), "copy");
     await cp(folder, copy, { recursive: true });
     const seen = await (await openFileObjectStore(copy)).head("k");
-    expect(seen?.metadata).toEqual({ "run-id": "r" });
+    expect(seen?.metadata).toEqual({ "run-id": "r9" });
     expect(seen?.etag).toBe((await store.head("k"))?.etag);
   });
 
@@ -70,10 +72,21 @@ describe("the folder as a store", () => {
 
   it("refuses keys that lead out of the folder or into its own files", async () => {
     const store = await openFileObjectStore(await tempFolder());
-    for (const key of ["../x", "a/../../x", "/etc/x", ".store/index.sqlite"]) {
-      await expect(store.put(key, { text: "x" })).rejects.toThrow(StoreUnavailable);
-      await expect(store.text(key)).rejects.toThrow(StoreUnavailable);
+    for (const key of ["../x", "a/../../x", "/etc/x", ".store", ".store/index.sqlite", "a/../.store/x"]) {
+      for (const using of [
+        () => store.put(key, { text: "x" }),
+        () => store.put(key, { text: "x" }, { condition: { ifAbsent: true } }),
+        () => store.text(key),
+        () => store.get(key),
+        () => store.head(key),
+        () => store.local(key),
+        () => store.delete(key),
+      ]) {
+        await expect(using()).rejects.toThrow(StoreUnavailable);
+        await expect(using()).rejects.toThrow(/leads out of the store/);
+      }
     }
+    for (const key of [".storefront/x", "a..b", "..."]) expect(await store.put(key, { text: "x" })).toBe(true);
   });
 
   it("refuses a place that cannot be written, in one sentence", async () => {
@@ -81,16 +94,43 @@ describe("the folder as a store", () => {
     await writeFile(file, "");
     const places = ["/dev/null/store", join(file, "store"), file];
     if (process.platform === "linux") places.push("/proc/store");
-    if (process.getuid?.() !== 0) {
-      const locked = join(await tempFolder(), "locked");
-      await mkdir(locked);
-      await chmod(locked, 0o500);
-      places.push(join(locked, "store"));
-    }
     for (const place of places) {
       await expect(openFileObjectStore(place)).rejects.toThrow(
         /^the store .* must be a folder that can be written: .+$/,
       );
     }
   });
+
+  it("refuses a folder that its user may not write to, or not any more", async () => {
+    const parent = await tempFolder();
+    await chmod(parent, 0o755);
+    const locked = join(parent, "locked");
+    await mkdir(locked, { mode: 0o755 });
+    const store = await openFileObjectStore(join(parent, "store"));
+    await store.put("k", { text: "x" });
+    await asOrdinaryUser(locked, async () => {
+      await expect(openFileObjectStore(join(locked, "store"))).rejects.toThrow(
+        new StoreUnavailable(`the store ${locked}/store must be a folder that can be written: permission denied`),
+      );
+    });
+    await asOrdinaryUser(join(parent, "store", ".store", "pending"), async () => {
+      await expect(store.put("k", { text: "y" })).rejects.toThrow(
+        /must be a folder that can be written: permission denied/,
+      );
+    });
+    expect(await store.text("k")).toBe("x");
+  });
 });
+
+/** Runs the work as someone who may read the folder and not write; the superuser may write everywhere. */
+async function asOrdinaryUser(folder: string, work: () => Promise<void>): Promise<void> {
+  await chmod(folder, 0o555);
+  const isRoot = process.geteuid?.() === 0;
+  try {
+    if (isRoot) process.seteuid?.(65_534);
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    await chmod(folder, 0o755);
+  }
+}

@@ -20,7 +20,8 @@ test("nobody at the address is told within a second, in one sentence with the re
 test("a server that goes away during the work is a store that is away", async () => {
   const server = await startTestServer();
   const namespace = await createNamespace(server.address);
-  const work = withClient({ TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace }, async (client) => {
+  const target = readTemporalTarget({ TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace });
+  const work = withClient(target, async (client) => {
     await server.stop();
     return await client.workflow.getHandle("absent").describe();
   });

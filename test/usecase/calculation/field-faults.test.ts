@@ -79,7 +79,7 @@ describe("a stray quote in CSV", () => {
 
 describe("the header of CSV", () => {
   it("may name columns by numbers, in any order", async () => {
-    const { rows } = await calculated("2020,country,2019,7\n1,x,2,a\n3,y,4,b\n", {
+    const { rows, calculation } = await calculated("2020,country,2019,7\n1,x,2,a\n3,y,4,b\n", {
       schema: { country: { type: pl.String }, "2019": { type: pl.Int64 }, "2020": { type: pl.Int64 } },
       analyze: (all) => all.withColumn(pl.col("2020").minus(pl.col("2019")).alias("growth")),
       sortBy: ["country"],
@@ -88,6 +88,13 @@ describe("the header of CSV", () => {
       { country: "x", "2019": 2, "2020": 1, growth: -1 },
       { country: "y", "2019": 4, "2020": 3, growth: -1 },
     ]);
+    expect(calculation.notes).toEqual(["file:///in-0 also has 7, which the contract does not name"]);
+    const { calculation: kept } = await calculated("k,2020,2019\nx,1,2\n", {
+      schema: { k: { type: pl.String }, "2019": { type: pl.Int64 }, "2020": { type: pl.Int64 } },
+      analyze: (all) => all.select("k", "2020", "2019"),
+      sortBy: ["k"],
+    });
+    expect(kept.columns.map(({ name }) => name)).toEqual(["k", "2020", "2019"]);
   });
 
   it("may name columns as JavaScript names what every object has", async () => {
