@@ -87,7 +87,6 @@ export function fakePorts(world: World): RunAnalysisPorts {
           sizeBytes: 1,
           sha256: `of ${run.runId}`,
           definitionDigest: world.digest,
-          calculateMs: 1,
           peakMemoryBytes: 1,
         };
       },

@@ -38,7 +38,6 @@ export function createFakeRunAnalysis(instead: Partial<Steps> = {}): {
         sizeBytes: 1,
         sha256: "0".repeat(64),
         definitionDigest: "0".repeat(64),
-        calculateMs: 3,
         peakMemoryBytes: 1,
         rows: 2,
         columns: [],

@@ -33,7 +33,6 @@ export type StagedResult = Calculation & {
   /** Of the staged bytes, which carry a stamp of the run. */
   readonly sha256: string;
   readonly definitionDigest: string;
-  readonly calculateMs: number;
   readonly peakMemoryBytes: number;
 };
 

@@ -37,7 +37,6 @@ export function createChildProcessAnalyzer({
           ? Math.min(computeDefaults.memoryMiB * 2 ** 20, budget.totalBytes)
           : memoryMiB * 2 ** 20;
       await using _reserved = await budget.reserve(memoryBytes, signal);
-      const started = performance.now();
       const folder = await mkdtemp(join(scratchFolder, "analysis-"));
       try {
         await using disposables = new AsyncDisposableStack();
@@ -58,7 +57,6 @@ export function createChildProcessAnalyzer({
         );
         const { resultPath, calculation, sizeBytes, sha256, peakMemoryBytes } = result;
         const stagedKey = await stage(store, order, { path: resultPath, sizeBytes, sha256 });
-        const calculateMs = Math.round(performance.now() - started);
         return {
           ...calculation,
           stagedKey,
@@ -66,7 +64,6 @@ export function createChildProcessAnalyzer({
           sha256,
           peakMemoryBytes,
           definitionDigest: entry.digest,
-          calculateMs,
         };
       } finally {
         await rm(folder, { recursive: true, force: true });

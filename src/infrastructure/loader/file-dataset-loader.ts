@@ -5,8 +5,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { AnalysisFailure, InputChanged, InputMissing, SourceUnavailable } from "../../domain/model/failure.ts";
 import type { InspectedInput, PinnedInput } from "../../domain/value-object/fingerprint.ts";
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
+import { errorCode } from "../error-code.ts";
 import { checkDeclaredSha256 } from "./declared-sha256.ts";
-import { errorCode } from "./error-code.ts";
 import { expandSource } from "./expand-source.ts";
 import { isAbsent, matchFiles } from "./match-files.ts";
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { AnalysisFailure, type FailureDetails, InputMissing, SourceUnavailable } from "../../domain/model/failure.ts";
-import { errorCode } from "./error-code.ts";
+import { errorCode } from "../error-code.ts";
 
 /** A header that came once; nothing where it is absent or repeated. */
 export function header(headers: IncomingHttpHeaders, name: string): string | undefined {

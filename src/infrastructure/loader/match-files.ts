@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, matchesGlob, sep } from "node:path";
-import { errorCode } from "./error-code.ts";
+import { errorCode } from "../error-code.ts";
 
 /**
  * The regular files that an absolute pattern names, sorted by path. Links are followed, but not by `**`, which stands for

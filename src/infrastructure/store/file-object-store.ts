@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { StoreUnavailable } from "../../domain/model/failure.ts";
+import { errorCode } from "../error-code.ts";
 import { hashFile, hashingPassThrough } from "../file-hash.ts";
 import { type IndexRow, openObjectIndex } from "./file-object-index.ts";
 import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
@@ -94,7 +95,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
       return held;
     } catch (error) {
       // Where a kernel protects files of other users from links, the file is read as it lies.
-      if (hasCode(error, "EPERM") && (await stat(path)).isFile()) return path;
+      if (errorCode(error) === "EPERM" && (await stat(path)).isFile()) return path;
       throw error;
     }
   }
@@ -145,7 +146,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
         return placed;
       } catch (error) {
         // Another writer's delete took the empty folder away in between.
-        if (!hasCode(error, "ENOENT") || attempt === 10) throw error;
+        if (errorCode(error) !== "ENOENT" || attempt === 10) throw error;
       }
     }
   }
@@ -156,7 +157,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
       await link(written.path, path);
       return true;
     } catch (error) {
-      if (hasCode(error, "EEXIST")) return false;
+      if (errorCode(error) === "EEXIST") return false;
       throw error;
     }
   }
@@ -226,8 +227,8 @@ async function makeFolder(folder: string): Promise<void> {
       await mkdir(folder);
       return;
     } catch (error) {
-      if (hasCode(error, "EEXIST") && (await stat(folder)).isDirectory()) return;
-      if (!hasCode(error, "ENOENT") || attempt === 3) throw error;
+      if (errorCode(error) === "EEXIST" && (await stat(folder)).isDirectory()) return;
+      if (errorCode(error) !== "ENOENT" || attempt === 3) throw error;
       await makeFolder(dirname(folder));
     }
   }
@@ -246,13 +247,9 @@ async function orAbsent<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
     return await operation;
   } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 const sentences: Readonly<Record<string, string>> = {
@@ -272,8 +269,7 @@ async function guard<T>(root: string, operation: () => Promise<T> | T): Promise<
     return await operation();
   } catch (error) {
     if (error instanceof StoreUnavailable) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const reason = sentences[code] ?? (error instanceof Error ? error.message : String(error));
+    const reason = sentences[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
     throw new StoreUnavailable(`the store ${root} must be a folder that can be written: ${reason}`, { cause: error });
   }
 }

@@ -1,11 +1,9 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
+import { hashFile } from "../file-hash.ts";
 
 const run = promisify(execFile);
 const abandonedAfterMs = 60 * 60_000;
@@ -73,7 +71,7 @@ export async function downloadPinned(pinned: PinnedPackage, folder: string, limi
   if (file === undefined || others.length > 0)
     throw new Error(`pip left ${others.length + (file ? 1 : 0)} files, expected 1`);
   const path = join(target, file);
-  const sum = await sha256Of(path);
+  const sum = await hashFile(path);
   if (!pinned.sha256.includes(sum)) throw new Error(`${file} has sha256 ${sum}, which is not one of those pinned`);
   return path;
 }
@@ -97,10 +95,4 @@ function pythonReason(error: unknown, limitMs: number): string {
     .map((line) => line.trim())
     .filter((line) => line !== "");
   return lines.findLast((line) => line.startsWith("ERROR:"))?.slice("ERROR: ".length) ?? lines.at(-1) ?? error.message;
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }

@@ -4,26 +4,13 @@ import type { DatasetDefinition } from "../../../src/domain/model/dataset-defini
 import { Crashed } from "../../../src/domain/model/failure.ts";
 import { analyze } from "../../../src/domain/service/analyze-service.ts";
 import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
+import { sumByCategory } from "../../support/calculation.ts";
 
 const date = parseTargetDate("2026-01-01");
 const rows = pl.DataFrame({ category: ["b", "a", "a", null], value: [2, 1, 3, 5] });
 
 const analysis = (sortBy: readonly string[], run: DatasetDefinition["analyze"] = (all) => all) =>
-  analyze(
-    {
-      id: "sales",
-      title: "Sales",
-      source: { uri: "file:./{date}.csv" },
-      format: { type: "csv" },
-      schema: {},
-      timeZone: "UTC",
-      analyze: run,
-      sortBy,
-      checks: [],
-    },
-    rows.lazy(),
-    date,
-  );
+  analyze({ ...sumByCategory, analyze: run, sortBy }, rows.lazy(), date);
 
 describe("the analysis of a definition", () => {
   it("gives totals in the order of their key, nulls last", async () => {

@@ -4,15 +4,10 @@ import type { Check, DatasetDefinition } from "../../../src/domain/model/dataset
 import { Crashed } from "../../../src/domain/model/failure.ts";
 import { audit, readsRows } from "../../../src/domain/service/audit-service.ts";
 import { accepted, holds, inRange, notNull, rowCount, unique } from "../../../src/domain/service/check-service.ts";
+import { sumByCategory } from "../../support/calculation.ts";
 
 const definitionOf = (checks: readonly Check[], sortBy: readonly string[] = []): DatasetDefinition => ({
-  id: "sales",
-  title: "Sales",
-  source: { uri: "file:./{date}.csv" },
-  format: { type: "csv" },
-  schema: {},
-  timeZone: "UTC",
-  analyze: (rows) => rows,
+  ...sumByCategory,
   sortBy,
   checks,
 });
