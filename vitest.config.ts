@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // These have a configuration of their own: one of their servers takes minutes to build.
+    exclude: ["test/stores/**"],
     globalSetup: ["test/support/global-setup.ts"],
     environment: "node",
     pool: "forks",

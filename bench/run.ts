@@ -55,7 +55,7 @@ try {
     const { run, output, ms } = await measure(date);
     if (output.outcome !== "published") throw new Error(`expected published, got ${output.outcome}`);
     published.push(ms);
-    add("calculation (child, staging)", output.manifest.timings.analyzeMs);
+    add("calculation (child, staging)", output.manifest.steps.analyze.ms);
     await activityTimes(client, run.workflowId, run.runId);
   }
   for (const date of dates.slice(0, runs)) {

@@ -8,7 +8,7 @@ outliveReaders();
 const stop = stopRequests();
 
 try {
-  await using core = await wireCore(readSettings(process.env));
+  await using core = await wireCore(readSettings(process.env), "never");
   await using submit = await wireSubmitAnalysis(core, process.env);
   await using api = await wireApi(core, submit.useCase);
   process.stderr.write(`the API listens at ${api.url}\n`);

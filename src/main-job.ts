@@ -10,9 +10,9 @@ outliveReaders();
 const signal = stopRequests();
 
 try {
-  await using core = await wireCore(readSettings(process.env));
+  await using core = await wireCore(readSettings(process.env), "once");
   await using run = wireRunAnalysis(core, "one");
-  const output = await runJob(run.useCase, process.env, new Date(), {
+  const output = await runJob(run.useCase, process.env, () => core.store.now(), {
     signal,
     onStep: (step) => process.stderr.write(`${step}\n`),
   });

@@ -11,7 +11,7 @@ const stop = stopRequests();
 try {
   const settings = readSettings(process.env);
   await using _runtime = installTemporalRuntime(settings.logLevel, (line) => process.stderr.write(`${line}\n`));
-  await using core = await wireCore(settings);
+  await using core = await wireCore(settings, "now", (note) => process.stderr.write(`${note}\n`));
   await using worker = await wireWorker(core, process.env);
   process.stderr.write(`the worker polls ${settings.taskQueue} at ${worker.address}\n`);
   await Promise.race([worker.done, aborted(stop)]);

@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { S3Client } from "@aws-sdk/client-s3";
 import packageJson from "../package.json" with { type: "json" };
 import { StoreUnavailable } from "./domain/model/failure.ts";
 import { createChildProcessAnalyzer } from "./infrastructure/compute/child-process-analyzer.ts";
@@ -7,24 +10,34 @@ import { createMemoryBudget } from "./infrastructure/compute/memory-budget.ts";
 import { createWarmChildren, timeWarmUp } from "./infrastructure/compute/warm-children.ts";
 import { loadDatasetCatalog } from "./infrastructure/config/dataset-catalog.ts";
 import { defaultDatasets, readSettings, type Settings, settingNames } from "./infrastructure/config/settings.ts";
+import type { Stage } from "./infrastructure/loader/body-file.ts";
 import { checkSource } from "./infrastructure/loader/expand-source.ts";
 import { createFileDatasetLoader } from "./infrastructure/loader/file-dataset-loader.ts";
 import { createHttpDatasetLoader } from "./infrastructure/loader/http-dataset-loader.ts";
 import { createRoutingDatasetLoader } from "./infrastructure/loader/routing-dataset-loader.ts";
+import { createS3DatasetLoader } from "./infrastructure/loader/s3-dataset-loader.ts";
+import { createLocalScratch } from "./infrastructure/local-scratch.ts";
 import { createObjectResultRepository } from "./infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingOf } from "./infrastructure/repository/result-layout.ts";
+import { createStagingArea } from "./infrastructure/repository/staging-area.ts";
 import { openFileObjectStore } from "./infrastructure/store/file-object-store.ts";
 import type { ObjectStore } from "./infrastructure/store/object-store.ts";
-import type { CliServices, Development, DoctorCheck } from "./interface/cli/cli-services.ts";
+import { establishTrust, type Trust } from "./infrastructure/store/store-proofs.ts";
+import { defaultCacheFolder } from "./infrastructure/temporal/pinned-package.ts";
+import type { CliServices, Development, DoctorCheck, PreparedNamespace } from "./interface/cli/cli-services.ts";
 import { polarsVersion } from "./usecase/calculation/engine.ts";
 import { createRunAnalysisInteractor } from "./usecase/interactor/run-analysis-interactor.ts";
 import { createShowResultInteractor } from "./usecase/interactor/show-result-interactor.ts";
 import { createSubmitAnalysisInteractor } from "./usecase/interactor/submit-analysis-interactor.ts";
+import { createSweepInteractor } from "./usecase/interactor/sweep-interactor.ts";
 import type { RunAnalysisUseCase } from "./usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "./usecase/ports/input/show-result-usecase.ts";
 import type { SubmitAnalysisUseCase } from "./usecase/ports/input/submit-analysis-usecase.ts";
+import type { SweepUseCase } from "./usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "./usecase/ports/output/dataset-catalog.ts";
 import type { ResultRepository } from "./usecase/ports/output/result-repository.ts";
+import type { RunOrchestrator } from "./usecase/ports/output/run-orchestrator.ts";
+import type { StagingArea } from "./usecase/ports/output/staging-area.ts";
 
 const serviceVersion = packageJson.version;
 const childMain = fileURLToPath(new URL("main-analysis-child.ts", import.meta.url));
@@ -35,22 +48,65 @@ export type Core = AsyncDisposable & {
   readonly catalog: DatasetCatalog;
   readonly store: ObjectStore;
   readonly repository: ResultRepository;
+  readonly staging: StagingArea;
 };
 
 export function wireCatalog(settings: Settings): Promise<DatasetCatalog> {
   return loadDatasetCatalog(settings.datasetsFolder, ({ definition }) => checkSource(definition.source));
 }
 
-/** @throws BadRequest when a definition or RESULT_KEY is wrong, StoreUnavailable when the store is */
-export async function wireCore(settings: Settings): Promise<Core> {
+/**
+ * How the store proves that it is safe to publish to: `now`; `once` in a while on this machine, which a folder that has
+ * the kernel's locks does not need; or not at all, for who only reads.
+ */
+export type ProofOfStore = "now" | "once" | "never";
+
+/** @throws BadRequest when a definition or RESULT_KEY is wrong, StoreUnavailable or StoreUnsafe when the store is */
+export async function wireCore(
+  settings: Settings,
+  proof: ProofOfStore,
+  onNote: (sentence: string) => void = () => {},
+): Promise<Core> {
   const catalog = await wireCatalog(settings);
   const layout = createResultLayout(
     settings.resultKey,
     catalog.list().map(({ id }) => id),
   );
-  const store = await openFileObjectStore(settings.storeFolder);
-  const repository = createObjectResultRepository(store, layout);
-  return { settings, catalog, store, repository, [Symbol.asyncDispose]: async () => store[Symbol.dispose]() };
+  const store = await openStore(settings);
+  try {
+    const { mostBytes, note } = await trustIn(store, settings, proof);
+    if (note !== undefined) onNote(note);
+    const repository = createObjectResultRepository(store, layout, mostBytes);
+    const staging = createStagingArea(store, layout);
+    const dispose = async () => store[Symbol.dispose]();
+    return { settings, catalog, store, repository, staging, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    store[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** AWS's client is loaded only where it is needed: it takes longer than a small run. */
+async function openStore({ store, s3, scratchFolder }: Settings): Promise<ObjectStore & Disposable> {
+  if (store.kind === "file") return openFileObjectStore(store.folder);
+  const { createS3Client } = await import("./infrastructure/store/s3-client.ts");
+  const { openS3ObjectStore } = await import("./infrastructure/store/s3-object-store.ts");
+  const { bucket, prefix } = store;
+  return openS3ObjectStore({ ...s3, client: createS3Client(s3), bucket, prefix, scratchFolder });
+}
+
+async function trustIn(store: ObjectStore, settings: Settings, proof: ProofOfStore): Promise<Trust> {
+  if (proof === "never" || (proof === "once" && settings.store.kind === "file")) {
+    return { mostBytes: Number.POSITIVE_INFINITY };
+  }
+  return establishTrust(store, {
+    scratchFolder: settings.scratchFolder,
+    server: `${settings.s3.endpoint ?? "AWS"} ${settings.s3.region}`,
+    acceptUnsafe: settings.acceptUnsafeStore,
+    // The kernel's locks are not in doubt: a folder is only tried.
+    ...(settings.store.kind === "file" ? { enoughMs: 0 } : {}),
+    ...(proof === "now" ? {} : { proofsFolder: join(defaultCacheFolder(), "stores") }),
+  });
 }
 
 /** @param calculations `one`: the process ends after it; `many`: children are forked ahead again and again */
@@ -65,30 +121,53 @@ export function wireRunAnalysis(
     definitions: catalog.list().map(({ file }) => file),
     env: process.env,
   });
+  const { scratchFolder } = settings;
+  const sources = lazyS3Client(settings);
+  const stage: Stage = async (runId, name, file) => {
+    const key = `${stagingOf(runId)}${randomUUID()}/${name}`;
+    await store.put(key, file, { condition: { ifAbsent: true }, durable: false });
+    return key;
+  };
   const useCase = createRunAnalysisInteractor({
     catalog,
     repository,
     loader: createRoutingDatasetLoader({
       file: createFileDatasetLoader(),
-      http: createHttpDatasetLoader({
-        scratchFolder: settings.scratchFolder,
-        stage: async (runId, name, file) => {
-          const key = `${stagingOf(runId)}${randomUUID()}/${name}`;
-          await store.put(key, file, { condition: { ifAbsent: true }, durable: false });
-          return key;
-        },
-      }),
+      http: createHttpDatasetLoader({ scratchFolder, stage }),
+      s3: createS3DatasetLoader({ scratchFolder, stage, client: sources.get }),
     }),
     analyzer: createChildProcessAnalyzer({
       store,
       children,
       budget: createMemoryBudget(settings.workerMemoryBytes),
-      scratchFolder: settings.scratchFolder,
+      scratchFolder,
+      async cloudOptions(bucket) {
+        const { cloudOptionsOf } = await import("./infrastructure/store/s3-cloud-options.ts");
+        return cloudOptionsOf(await sources.get(), bucket);
+      },
     }),
     engine: { service: serviceVersion, polars: polarsVersion, node: process.versions.node },
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+    peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
   });
-  return { useCase, [Symbol.asyncDispose]: () => children[Symbol.asyncDispose]() };
+  const dispose = async () => {
+    await children[Symbol.asyncDispose]();
+    await sources.close();
+  };
+  return { useCase, [Symbol.asyncDispose]: dispose };
+}
+
+/** For sources on S3, made when the first one is read. */
+function lazyS3Client({ s3 }: Settings) {
+  let client: Promise<S3Client> | undefined;
+  const create = async () => (await import("./infrastructure/store/s3-client.ts")).createS3Client(s3);
+  return {
+    get: () => {
+      client ??= create();
+      return client;
+    },
+    close: async () => (await client)?.destroy(),
+  };
 }
 
 export function wireShowResult({ catalog, repository }: Core): { readonly useCase: ShowResultUseCase } {
@@ -96,10 +175,10 @@ export function wireShowResult({ catalog, repository }: Core): { readonly useCas
 }
 
 /** Temporal's client is loaded here and connects when it is first used: `run` and `show` do without. */
-export async function wireSubmitAnalysis(
-  { catalog, settings }: Pick<Core, "catalog" | "settings">,
+async function wireOrchestrator(
+  settings: Settings,
   env: NodeJS.ProcessEnv,
-): Promise<{ readonly useCase: SubmitAnalysisUseCase } & AsyncDisposable> {
+): Promise<{ readonly orchestrator: RunOrchestrator } & AsyncDisposable> {
   const { connectClient, readTemporalTarget } = await import("./infrastructure/temporal/connection.ts");
   const { createTemporalRunOrchestrator } = await import("./infrastructure/temporal/temporal-run-orchestrator.ts");
   const target = readTemporalTarget(env);
@@ -112,9 +191,28 @@ export async function wireSubmitAnalysis(
     return client;
   };
   return {
-    useCase: createSubmitAnalysisInteractor(catalog, createTemporalRunOrchestrator(connect, settings.taskQueue)),
+    orchestrator: createTemporalRunOrchestrator(connect, settings.taskQueue),
     [Symbol.asyncDispose]: async () => (await client?.catch(() => undefined))?.connection.close(),
   };
+}
+
+export async function wireSubmitAnalysis(
+  { catalog, settings }: Pick<Core, "catalog" | "settings">,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly useCase: SubmitAnalysisUseCase } & AsyncDisposable> {
+  const { orchestrator, ...rest } = await wireOrchestrator(settings, env);
+  return { useCase: createSubmitAnalysisInteractor(catalog, orchestrator), ...rest };
+}
+
+async function wireSweep(
+  { staging, settings }: Pick<Core, "staging" | "settings">,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly useCase: SweepUseCase } & AsyncDisposable> {
+  const { orchestrator, ...rest } = await wireOrchestrator(settings, env);
+  // Children warm up in the system's folder, whatever SCRATCH_FOLDER says.
+  const scratch = createLocalScratch([settings.scratchFolder, tmpdir()]);
+  const useCase = createSweepInteractor({ staging, scratch, orchestrator, defaultHours: settings.sweepAfterHours });
+  return { useCase, ...rest };
 }
 
 export type WiredWorker = AsyncDisposable & {
@@ -128,23 +226,26 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
   const { readTemporalTarget } = await import("./infrastructure/temporal/connection.ts");
   const { startAnalysisWorker } = await import("./infrastructure/temporal/worker.ts");
   const { createRunAnalysisActivities } = await import("../activities/run-analysis-activities.ts");
+  const { createSweepActivities } = await import("../activities/sweep-activities.ts");
   const { settings } = core;
   const target = readTemporalTarget(env);
-  const run = wireRunAnalysis(core, "many");
+  const parts = new AsyncDisposableStack();
   try {
+    const sweep = parts.use(await wireSweep(core, env));
+    // What cannot be removed is told by the daily sweep.
+    await sweep.useCase.sweepScratch().catch(() => undefined);
+    const run = parts.use(wireRunAnalysis(core, "many"));
     const worker = await startAnalysisWorker({
       target,
       taskQueue: settings.taskQueue,
-      activities: createRunAnalysisActivities(run.useCase),
+      activities: { ...createRunAnalysisActivities(run.useCase), ...createSweepActivities(sweep.useCase) },
       maxActivities: settings.workerActivities,
       workflowBundle: settings.workflowBundle,
     });
-    const dispose = async () => {
-      await worker.stop().finally(() => run[Symbol.asyncDispose]());
-    };
-    return { done: worker.done, address: target.address, [Symbol.asyncDispose]: dispose };
+    parts.defer(() => worker.stop());
+    return { done: worker.done, address: target.address, [Symbol.asyncDispose]: () => parts.disposeAsync() };
   } catch (error) {
-    await run[Symbol.asyncDispose]();
+    await parts.disposeAsync();
     throw error;
   }
 }
@@ -171,7 +272,7 @@ async function wireDevelopment(
   const { runAttributes } = await import("./domain/value-object/run-identity.ts");
   const parts = new AsyncDisposableStack();
   try {
-    const core = parts.use(await wireCore(settings));
+    const core = parts.use(await wireCore(settings, "now", onProgress));
     const dbFile = settings.temporalDevDatabase;
     const server = parts.use(
       await startDevServer({
@@ -186,6 +287,7 @@ async function wireDevelopment(
     const here = { ...withoutTemporal(env), TEMPORAL_ADDRESS: server.address };
     parts.use(installTemporalRuntime("error", onProgress));
     const worker = parts.use(await wireWorker(core, here));
+    await prepareNamespace(settings, here);
     const submit = parts.use(await wireSubmitAnalysis(core, here));
     const api = withApi ? parts.use(await wireApi(core, submit.useCase)) : undefined;
     const { useCase: show } = wireShowResult(core);
@@ -199,7 +301,7 @@ async function wireDevelopment(
       uiUrl: server.uiUrl,
       apiUrl: api?.url,
       dbFile,
-      storeFolder: settings.storeFolder,
+      storeUrl: core.store.url,
       submit: submit.useCase,
       show,
       failed,
@@ -211,6 +313,18 @@ async function wireDevelopment(
   }
 }
 
+/** What a namespace needs for runs to be found, and for its store to be swept. */
+async function prepareNamespace(settings: Settings, env: NodeJS.ProcessEnv): Promise<PreparedNamespace> {
+  const { readTemporalTarget, withClient } = await import("./infrastructure/temporal/connection.ts");
+  const { registerSearchAttributes } = await import("./infrastructure/temporal/search-attributes.ts");
+  const { ensureSweepSchedule } = await import("./infrastructure/temporal/sweep-schedule.ts");
+  return withClient(readTemporalTarget(env), async (client) => ({
+    namespace: client.options.namespace,
+    registered: await registerSearchAttributes(client),
+    schedule: await ensureSweepSchedule(client, settings.taskQueue),
+  }));
+}
+
 /** The development server has no need of what the environment says of another one. */
 function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("TEMPORAL_")));
@@ -218,7 +332,6 @@ function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 async function findBinary(settings: Settings, onProgress: (sentence: string) => void): Promise<string> {
   const { findTemporalBinary } = await import("./infrastructure/temporal/server-binary.ts");
-  const { defaultCacheFolder } = await import("./infrastructure/temporal/pinned-package.ts");
   return findTemporalBinary({
     cacheFolder: defaultCacheFolder(),
     onProgress,
@@ -231,20 +344,18 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
   return {
     version: serviceVersion,
     catalog: async () => wireCatalog(settings()),
-    run: async () => borrow(await wireCore(settings()), (core) => wireRunAnalysis(core, "one")),
-    show: async () => borrow(await wireCore(settings()), wireShowResult),
+    run: async () =>
+      borrow(await wireCore(settings(), "once"), (core) => ({
+        ...wireRunAnalysis(core, "one"),
+        now: () => core.store.now(),
+      })),
+    show: async () => borrow(await wireCore(settings(), "never"), wireShowResult),
     async submit() {
       const current = settings();
       return wireSubmitAnalysis({ catalog: await wireCatalog(current), settings: current }, env);
     },
-    async setup() {
-      const { readTemporalTarget, withClient } = await import("./infrastructure/temporal/connection.ts");
-      const { registerSearchAttributes } = await import("./infrastructure/temporal/search-attributes.ts");
-      return withClient(readTemporalTarget(env), async (client) => ({
-        namespace: client.options.namespace,
-        registered: await registerSearchAttributes(client),
-      }));
-    },
+    sweep: async () => borrow(await wireCore(settings(), "never"), (core) => wireSweep(core, env)),
+    setup: () => prepareNamespace(settings(), env),
     doctor: () => doctorChecks(env),
     dev: async (onProgress) => wireDevelopment(settings(), env, true, onProgress),
     demo: async (onProgress) =>
@@ -258,16 +369,16 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
 }
 
 /** The borrower gives back what it was built from, too. */
-function borrow<T extends object>(
+async function borrow<T extends object>(
   core: Core,
-  build: (core: Core) => { readonly useCase: T } & Partial<AsyncDisposable>,
-): { readonly useCase: T } & AsyncDisposable {
-  const built = build(core);
+  build: (core: Core) => (T & Partial<AsyncDisposable>) | Promise<T & Partial<AsyncDisposable>>,
+): Promise<T & AsyncDisposable> {
+  const built = await build(core);
   const dispose = async () => {
     await built[Symbol.asyncDispose]?.();
     await core[Symbol.asyncDispose]();
   };
-  return { useCase: built.useCase, [Symbol.asyncDispose]: dispose };
+  return { ...built, [Symbol.asyncDispose]: dispose };
 }
 
 function doctorChecks(env: NodeJS.ProcessEnv): readonly DoctorCheck[] {
@@ -294,8 +405,11 @@ function doctorChecks(env: NodeJS.ProcessEnv): readonly DoctorCheck[] {
     {
       name: "store",
       check: async () => {
-        await using core = await wireCore(settings());
-        return `${core.store.url} can be written`;
+        let found = "every result is safe there";
+        await using core = await wireCore(settings(), "now", (note) => {
+          found = note;
+        });
+        return `${core.store.url} can be written; ${found}`;
       },
     },
     {

@@ -1,1 +1,2 @@
 export { runAnalysis } from "./run-analysis.ts";
+export { sweep } from "./sweep.ts";

@@ -1,22 +1,11 @@
 import type { Duration } from "@temporalio/common";
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  proxyActivities,
-  setCurrentDetails,
-  sleep,
-  upsertSearchAttributes,
-  workflowInfo,
-} from "@temporalio/workflow";
+import { proxyActivities, setCurrentDetails, upsertSearchAttributes, workflowInfo } from "@temporalio/workflow";
 import type { RunAnalysisActivities } from "../activities/run-analysis-activities.ts";
-import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
-import { retryDelayMs } from "../src/domain/service/retry-service.ts";
 import { runAttributes } from "../src/domain/value-object/run-identity.ts";
 import type { RunAnalysisInput, RunAnalysisRequest } from "../src/usecase/dto/run-analysis-input.ts";
 import type { RunAnalysisOutput } from "../src/usecase/dto/run-analysis-output.ts";
 import type { AnalyzedDataset } from "../src/usecase/dto/run-steps.ts";
+import { retrying } from "./retrying.ts";
 
 /** Until `inspect` has told the definition's limits. */
 const defaultHeartbeatTimeoutMs = 10_000;
@@ -94,61 +83,4 @@ function activities(heartbeatTimeoutMs: number, startToCloseTimeout: Duration) {
     cancellationType: "WAIT_CANCELLATION_COMPLETED",
     retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
   });
-}
-
-/**
- * Tries again as long as the failure's code allows. A changed input is for the attempt that pins anew: steps inside it
- * hand it on at once.
- */
-async function retrying<T>(
-  attempt: () => Promise<T>,
-  concerns: (code: FailureCode) => boolean = (code) => code !== "input-changed",
-): Promise<T> {
-  const failures = new Map<FailureCode, number>();
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const failure = failureIn(error);
-      // A worker that is lost while it is asked to stop shows as a time-out.
-      if (failure === undefined && CancellationScope.current().consideredCancelled)
-        throw new CancelledFailure("canceled");
-      if (failure === undefined) throw error;
-      const { code, message, details } = failure;
-      const count = (failures.get(code) ?? 0) + 1;
-      failures.set(code, count);
-      const delayMs = concerns(code) ? retryDelayMs(code, count, details.retryAfterMs) : undefined;
-      // The workflow fails with the code itself, not with "activity task failed".
-      if (delayMs === undefined) {
-        setCurrentDetails(`**${code}**: ${message}`);
-        throw failedWith(failure);
-      }
-      setCurrentDetails(`${code}: ${message}. Trying again in ${Math.ceil(delayMs / 1000)} s.`);
-      await sleep(delayMs);
-    }
-  }
-}
-
-type CodedFailure = {
-  readonly code: FailureCode;
-  readonly message: string;
-  readonly details: { readonly retryAfterMs?: number };
-};
-
-/** Without a stack, which would be the same for all and show where this service lies. */
-function failedWith({ code, message, details }: CodedFailure): ApplicationFailure {
-  const failure = ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
-  failure.stack = "";
-  return failure;
-}
-
-/** The failure with a code, as an activity threw it or as an inner attempt gave it up. */
-function failureIn(error: unknown): CodedFailure | undefined {
-  const failure = error instanceof ActivityFailure ? error.cause : error;
-  if (!(failure instanceof ApplicationFailure) || !isFailureCode(failure.type)) return undefined;
-  return {
-    code: failure.type,
-    message: failure.message,
-    details: (failure.details?.[0] ?? {}) as CodedFailure["details"],
-  };
 }

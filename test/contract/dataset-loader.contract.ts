@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Source } from "../../src/domain/model/dataset-definition.ts";
+import type { Format, Source } from "../../src/domain/model/dataset-definition.ts";
 import { BadRequest, InputInvalid, InputMissing } from "../../src/domain/model/failure.ts";
 import { parseDatasetId } from "../../src/domain/value-object/dataset-id.ts";
 import { compareInputs, type PinnedInput } from "../../src/domain/value-object/fingerprint.ts";
@@ -18,12 +18,13 @@ export type LoaderWorld = AsyncDisposable & {
   pinnedBytes(pin: PinnedInput): Promise<Buffer>;
 };
 
-export function requestFor(source: Source, folder = "/nowhere"): LoadRequest {
+export function requestFor(source: Source, folder = "/nowhere", type: Format["type"] = "csv"): LoadRequest {
   return {
     dataset: parseDatasetId("rates"),
     date: parseTargetDate("2024-02-29"),
     runId: parseRunId("run-1"),
     source,
+    format: { type },
     folder,
   };
 }
@@ -141,7 +142,7 @@ export function datasetLoaderContract(name: string, createWorld: () => Promise<L
     });
 
     it.each([
-      ["an s3: address", (w: LoaderWorld) => ({ uri: [w.uri("a.csv"), "s3://bucket/{date}.csv"] }), "s3:"],
+      ["an ftp: address", (w: LoaderWorld) => ({ uri: [w.uri("a.csv"), "ftp://data.example/{date}"] }), "ftp:"],
       ["an unknown placeholder", (w: LoaderWorld) => ({ uri: w.uri("{hour}.csv") }), "{hour}"],
       ["no address", () => ({ uri: [] }), "source.uri"],
       [

@@ -3,13 +3,23 @@ import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../src/domain/model/failure.ts";
 import type { ObjectStore } from "../../src/infrastructure/store/object-store.ts";
 
+function digestOf(content: string) {
+  return { sizeBytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+}
+
+/** How many race for one key, and how often. */
+export type Races = { readonly writers: number; readonly rounds: number };
+
 /** What every object store must do. `open` gives an empty one. */
-export function objectStoreContract(name: string, open: () => Promise<ObjectStore>): void {
+export function objectStoreContract(
+  name: string,
+  open: () => Promise<ObjectStore>,
+  { writers, rounds }: Races = { writers: 16, rounds: 5 },
+): void {
   describe(`an object store: ${name}`, () => {
     const files: string[] = [];
     afterAll(() => Promise.all(files.map((file) => rm(file, { force: true }))));
@@ -18,7 +28,7 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       const path = join(tmpdir(), `object-store-contract-${randomUUID()}`);
       files.push(path);
       await writeFile(path, content);
-      return { path, sizeBytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+      return { path, ...digestOf(content) };
     };
     const keysOf = async (store: ObjectStore, prefix: string) => {
       const keys: string[] = [];
@@ -31,9 +41,8 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       expect(await store.put("a/text.json", { text: "one" })).toBe(true);
       expect(await store.put("a/file.bin", await fileOf("two"))).toBe(true);
       expect(await store.text("a/text.json")).toBe("one");
-      const got = await store.get("a/file.bin");
-      expect(got?.info).toMatchObject({ key: "a/file.bin", sizeBytes: 3 });
-      expect(got === undefined ? undefined : await text(got.body)).toBe("two");
+      expect(await store.head("a/file.bin")).toMatchObject({ key: "a/file.bin", sizeBytes: 3 });
+      expect(await store.text("a/file.bin")).toBe("two");
     });
 
     it("knows nothing of a key that was never put, or was deleted", async () => {
@@ -43,7 +52,6 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       await store.delete("never");
       for (const key of ["gone", "never"]) {
         expect(await store.head(key)).toBeUndefined();
-        expect(await store.get(key)).toBeUndefined();
         expect(await store.text(key)).toBeUndefined();
         expect(await store.local(key)).toBeUndefined();
       }
@@ -119,9 +127,45 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       expect(await keysOf(store, "none/")).toEqual([]);
     });
 
-    it("has one winner among 16 writers that all want to create, or all want to replace", async () => {
+    it("puts what lies at another key, checked, and unchanged when that is deleted", async () => {
       const store = await open();
-      for (let round = 0; round < 5; round += 1) {
+      const { sizeBytes, sha256 } = await fileOf("staged");
+      await store.put("staged", { text: "staged" });
+      const metadata = { "run-id": "r1" };
+      const body = { from: "staged", sizeBytes, sha256 };
+      expect(await store.put("k", body, { condition: { ifAbsent: true }, metadata })).toBe(true);
+      expect(await store.put("k", body, { condition: { ifAbsent: true }, metadata })).toBe(false);
+      const seen = await store.head("k");
+      await store.put("staged-2", { text: "second" });
+      const second = { from: "staged-2", ...digestOf("second") };
+      expect(await store.put("k", second, { condition: { ifMatch: seen?.etag ?? "" }, metadata })).toBe(true);
+      await store.delete("staged-2");
+      expect(await store.text("k")).toBe("second");
+      expect((await store.head("k"))?.metadata).toEqual(metadata);
+    });
+
+    it("refuses to put what lies at another key when that is gone or has other bytes", async () => {
+      const store = await open();
+      await store.put("staged", { text: "other" });
+      for (const from of ["staged", "gone"]) {
+        await expect(store.put("k", { from, ...digestOf("staged") })).rejects.toThrow(StoreUnavailable);
+      }
+      expect(await store.head("k")).toBeUndefined();
+    });
+
+    it("leaves no unfinished write behind, and has a clock", async () => {
+      const store = await open();
+      await store.put("k", { text: "x" });
+      await store.put("k", { text: "y" }, { condition: { ifAbsent: true } });
+      const unfinished: string[] = [];
+      for await (const { name: write } of store.unfinished()) unfinished.push(write);
+      expect(unfinished).toEqual([]);
+      expect(Math.abs((await store.now()).getTime() - Date.now())).toBeLessThan(60_000);
+    });
+
+    it(`has one winner among ${writers} writers that all want to create, or all want to replace, ${rounds} times`, async () => {
+      const store = await open();
+      for (let round = 0; round < rounds; round += 1) {
         const key = `race/${round}`;
         const race = async (condition: { ifAbsent: true } | { ifMatch: string }) => {
           const put = (_: unknown, writer: number) =>
@@ -130,7 +174,7 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
               { text: `${JSON.stringify(condition)} ${writer}` },
               { condition, metadata: { writer: `${writer}` } },
             );
-          const won = await Promise.all(Array.from({ length: 16 }, put));
+          const won = await Promise.all(Array.from({ length: writers }, put));
           expect(won.filter(Boolean)).toHaveLength(1);
           const winner = won.indexOf(true);
           expect((await store.head(key))?.metadata).toEqual({ writer: `${winner}` });

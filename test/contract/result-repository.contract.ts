@@ -36,8 +36,11 @@ export async function draftOf(
     result: { stagedKey: await stage(runId, content), rows: 2, sizeBytes: content.length, sha256, columns: [] },
     checks: [],
     engine: { service: "0", polars: "0", node: "0" },
-    timings: { inspectMs: 1, loadMs: 1, analyzeMs: 1 },
-    peakMemoryBytes: 1,
+    steps: {
+      inspect: { ms: 1, peakMemoryBytes: 1 },
+      load: { ms: 1, peakMemoryBytes: 1 },
+      analyze: { ms: 1, peakMemoryBytes: 1 },
+    },
   };
 }
 

@@ -55,7 +55,7 @@ function expectedRows(csv: string): Row[] {
 /** Publishes each date by the use case that every entry point calls, and reads the published rows back. */
 async function published(datasets: string, dates: readonly string[]): Promise<Map<string, readonly unknown[]>> {
   const settings = readSettings({ DATASETS: datasets, STORE_URL: `file:${await tempFolder()}`, WARM_CHILDREN: "0" });
-  await using core = await wireCore(settings);
+  await using core = await wireCore(settings, "never");
   await using run = wireRunAnalysis(core, "many");
   const { useCase: show } = wireShowResult(core);
   const rows = new Map<string, readonly unknown[]>();

@@ -54,6 +54,7 @@ export function fakePorts(world: World): RunAnalysisPorts {
   return {
     catalog: fakeCatalog(world),
     engine: { service: "1", polars: "1", node: "1" },
+    peakMemoryBytes: () => 1,
     heartbeatTimeoutMs: 1_000,
     loader: {
       async inspect(): Promise<readonly InspectedInput[]> {
@@ -110,7 +111,7 @@ export function fakeRepository(world: World): ResultRepository {
       if (current !== undefined && mode === "missing") return { outcome: "skipped", manifest: current };
       const { stagedKey: _, ...result } = draft.result;
       const manifest: Manifest = {
-        version: 1,
+        version: 2,
         ...draft,
         publishedAt: "now",
         result: { key: "k", ...result },

@@ -71,6 +71,10 @@ describe("dev", () => {
       await temporal("workflow", "list", "--query", "AnalysisDataset = 'flights' AND AnalysisDate = '2013-02-05'"),
     ).toContain(id);
 
+    expect(await temporal("schedule", "describe", "--schedule-id", "sweep", "--output", "json")).toMatch(
+      /"workflowType":\s*\{\s*"name":\s*"sweep"/,
+    );
+
     const api = `http://127.0.0.1:${service.env["API_PORT"]}`;
     const accepted = await fetch(`${api}/v1/runs`, {
       method: "POST",

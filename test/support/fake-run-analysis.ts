@@ -26,13 +26,21 @@ export function createFakeRunAnalysis(instead: Partial<Steps> = {}): {
         kind: "inspected",
         inputs: [{ uri: "file:///input.csv" }],
         limits: { timeLimitSeconds: 60, heartbeatTimeoutMs: 2_000 },
-        inspectMs: 1,
+        steps: { inspect: { ms: 1, peakMemoryBytes: 1 } },
       };
     },
-    load: async () => ({ kind: "loaded", inputs: [], inspectMs: 1, loadMs: 2 }),
+    load: async () => ({
+      kind: "loaded",
+      inputs: [],
+      steps: { inspect: { ms: 1, peakMemoryBytes: 1 }, load: { ms: 1, peakMemoryBytes: 1 } },
+    }),
     analyze: async (_input, loaded) => ({
       ...loaded,
-      analyzeMs: 3,
+      steps: {
+        inspect: { ms: 1, peakMemoryBytes: 1 },
+        load: { ms: 1, peakMemoryBytes: 1 },
+        analyze: { ms: 1, peakMemoryBytes: 1 },
+      },
       staged: {
         stagedKey: "_staging/run/token/result.parquet",
         sizeBytes: 1,
@@ -75,7 +83,7 @@ export function fakeOutput(
 
 export function fakeManifest({ dataset, date, runId, fence }: RunAnalysisInput): Manifest {
   return {
-    version: 1,
+    version: 2,
     dataset: parseDatasetId(dataset),
     date: parseTargetDate(date),
     runId: parseRunId(runId),
@@ -97,8 +105,11 @@ export function fakeManifest({ dataset, date, runId, fence }: RunAnalysisInput):
     },
     checks: [],
     engine: { service: "0.0.0", polars: "0.0.0", node: "24.0.0" },
-    timings: { inspectMs: 1, loadMs: 2, analyzeMs: 3 },
-    peakMemoryBytes: 1,
+    steps: {
+      inspect: { ms: 1, peakMemoryBytes: 1 },
+      load: { ms: 1, peakMemoryBytes: 1 },
+      analyze: { ms: 1, peakMemoryBytes: 1 },
+    },
     key: `${dataset}/${date}/_manifests/1.json`,
     previous: null,
   };

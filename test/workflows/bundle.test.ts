@@ -9,10 +9,11 @@ import { createServiceWithTemporal, smallCsv } from "../support/service.ts";
 
 const forbidden = /nodejs-polars|(?:require|import)\(\s*["']node:|from\s*["']node:/;
 
-test("the bundle has the workflow, and neither Polars nor a Node module", async () => {
+test("the bundle has the workflows, and neither Polars nor a Node module", async () => {
   const { code } = await bundleWorkflows();
   const withoutMap = code.replace(/\/\/# sourceMappingURL=\S+/, "");
   expect(withoutMap).toContain("async function runAnalysis(");
+  expect(withoutMap).toContain("async function sweep(");
   expect(withoutMap).not.toMatch(forbidden);
 });
 

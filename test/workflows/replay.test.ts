@@ -29,6 +29,7 @@ test("there is a saved run for each way to end", () => {
     "checks-failed",
     "published",
     "retried",
+    "swept",
     "unchanged",
   ]);
 });

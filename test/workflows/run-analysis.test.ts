@@ -108,7 +108,7 @@ const inspected = {
   kind: "inspected",
   inputs: [{ uri: "file:///input.csv" }],
   limits: { timeLimitSeconds: 60, heartbeatTimeoutMs: 2_000 },
-  inspectMs: 1,
+  steps: { inspect: { ms: 1, peakMemoryBytes: 1 } },
 } as const;
 
 test.concurrent("a run takes the four steps in order, under its own run id and with its start as fence", async () => {
@@ -219,7 +219,12 @@ test.concurrent("a source that asks for a pause gets it", async () => {
     load: failing(
       instead.once,
       () => new SourceUnavailable("busy", { details: { retryAfterMs: 3_000 } }),
-      async () => ({ kind: "loaded", inputs: [], inspectMs: 1, loadMs: 2 }) as const,
+      async () =>
+        ({
+          kind: "loaded",
+          inputs: [],
+          steps: { inspect: { ms: 1, peakMemoryBytes: 1 }, load: { ms: 1, peakMemoryBytes: 1 } },
+        }) as const,
     ),
   });
   await withWorker(useCase, async ({ taskQueue }) => {
@@ -234,7 +239,12 @@ test.concurrent("an input that changes while it is read sends the run back to it
     load: failing(
       instead.once,
       () => new InputChanged("it changed"),
-      async () => ({ kind: "loaded", inputs: [], inspectMs: 1, loadMs: 2 }) as const,
+      async () =>
+        ({
+          kind: "loaded",
+          inputs: [],
+          steps: { inspect: { ms: 1, peakMemoryBytes: 1 }, load: { ms: 1, peakMemoryBytes: 1 } },
+        }) as const,
     ),
   });
   await withWorker(useCase, async ({ taskQueue }) => {
@@ -298,7 +308,11 @@ test.concurrent("a second request for the same date joins the run under way", as
   const { useCase, steps } = createFakeRunAnalysis({
     load: async () => {
       await gate;
-      return { kind: "loaded", inputs: [], inspectMs: 1, loadMs: 2 };
+      return {
+        kind: "loaded",
+        inputs: [],
+        steps: { inspect: { ms: 1, peakMemoryBytes: 1 }, load: { ms: 1, peakMemoryBytes: 1 } },
+      };
     },
   });
   await withWorker(useCase, async ({ orchestrator }) => {
@@ -324,7 +338,11 @@ test.concurrent("a forced request stops the run under way, waits until its step 
       log.push(`load ${input.mode} begins`);
       if (input.mode !== "force") await endedBy(control?.signal, 500);
       log.push(`load ${input.mode} ends`);
-      return { kind: "loaded", inputs: [], inspectMs: 1, loadMs: 2 };
+      return {
+        kind: "loaded",
+        inputs: [],
+        steps: { inspect: { ms: 1, peakMemoryBytes: 1 }, load: { ms: 1, peakMemoryBytes: 1 } },
+      };
     },
   });
   await withWorker(useCase, async ({ orchestrator }) => {

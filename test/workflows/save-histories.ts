@@ -1,7 +1,7 @@
 /*
- * Makes the histories that replay.test.ts replays, from real runs: `node test/workflows/save-histories.ts`. Saved ones
- * stand for runs that are under way when a worker with new code takes over, so they are made anew only when a change of
- * the workflow is meant to break with them.
+ * Makes the histories that replay.test.ts replays, from real runs: `node test/workflows/save-histories.ts`, of some of
+ * them with their names behind. Saved ones stand for runs that are under way when a worker with new code takes over, so
+ * they are made anew only when a change of the workflow is meant to break with them.
  */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -47,10 +47,16 @@ await run.cancel();
 await run.result().catch(() => undefined);
 await save("canceled", run.workflowId, run.firstExecutionRunId);
 
+const sweep = await service.client.workflow.start("sweep", { workflowId: "sweep", taskQueue: "analysis" });
+await sweep.result();
+await save("swept", sweep.workflowId, sweep.firstExecutionRunId);
+
 worker.kill("SIGTERM");
 await worker.ended;
 
 async function save(name: string, workflowId: string, runId: string): Promise<void> {
+  const wanted = process.argv.slice(2);
+  if (wanted.length > 0 && !wanted.includes(name)) return;
   const target = ["--address", server.address, "--namespace", service.namespace];
   const which = ["--workflow-id", workflowId, "--run-id", runId];
   const { stdout } = await promisify(execFile)(binary, ["workflow", "show", "--output", "json", ...which, ...target], {

@@ -36,16 +36,19 @@ export type StagedResult = Calculation & {
   readonly peakMemoryBytes: number;
 };
 
-/** Time that each step took, in milliseconds. */
-export type Timings = {
-  readonly inspectMs: number;
-  readonly loadMs: number;
-  readonly analyzeMs: number;
+/** What a step took. */
+export type StepFacts = {
+  readonly ms: number;
+  /** Resident memory: of the child that calculated; for the other steps of the whole process so far, at its peak. */
+  readonly peakMemoryBytes: number;
 };
+
+/** The steps before publication, whose record cannot be about itself. */
+export type Steps = { readonly inspect: StepFacts; readonly load: StepFacts; readonly analyze: StepFacts };
 
 /** The record beside a published result: what it was made from, by what, and what was checked. */
 export type Manifest = {
-  readonly version: 1;
+  readonly version: 2;
   readonly dataset: DatasetId;
   readonly date: TargetDate;
   readonly runId: RunId;
@@ -64,8 +67,7 @@ export type Manifest = {
   };
   readonly checks: readonly CheckResult[];
   readonly engine: { readonly service: string; readonly polars: string; readonly node: string };
-  readonly timings: Timings;
-  readonly peakMemoryBytes: number;
+  readonly steps: Steps;
   /** Key of this record's immutable copy. */
   readonly key: string;
   /** Key of the record of the result that this one replaced. */

@@ -16,11 +16,11 @@ export type Schema = Readonly<Record<string, Column>>;
 /** Where the input lies. `{date}`, `{yyyy}`, `{mm}` and `{dd}` stand for the target date. */
 export type Source = {
   /**
-   * `file:`, `http:` or `https:`; several addresses make one input. A relative `file:./…` starts at the folder of the
-   * definition.
+   * `file:`, `http:`, `https:` or `s3:`; several addresses make one input. A relative `file:./…` starts at the folder of
+   * the definition.
    */
   readonly uri: string | readonly string[];
-  /** Whether `*`, `?` and `[…]` in a `file:` path are patterns. Default: false. */
+  /** Whether `*`, `?` and `[…]` in a `file:` path or an `s3:` key are patterns. Default: false. */
   readonly glob?: boolean;
   /** Hosts that http(s) addresses and their redirects may name, with the port where it is not the usual one. Default: the hosts of `uri`. */
   readonly allowedHosts?: readonly string[];

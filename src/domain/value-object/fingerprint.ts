@@ -1,15 +1,18 @@
 /**
  * One pinned file of the input.
- * `uri` is what people see and holds no secret. `location` is where the pinned bytes lie: a `file:` URL that is read in
- * place, or a key of the store.
+ * `uri` is what people see and holds no secret. `location` is where the pinned bytes lie: a `file:` URL or an `s3:`
+ * address that is read in place, or a key of the store.
  */
 export type PinnedInput = {
   readonly uri: string;
   readonly location: string;
   readonly sizeBytes: number;
-  readonly sha256: string;
+  /** Absent where only the calculation reads the bytes: such a pin has an `etag`. */
+  readonly sha256?: string;
   /** A strong validator of the source, quotes included, where it gave one. */
   readonly etag?: string;
+  /** Of an object whose bucket keeps versions. */
+  readonly versionId?: string;
   /** Hint of the source, ISO 8601 in UTC. */
   readonly modifiedAt?: string;
   readonly fetchedAt: string;
@@ -20,8 +23,8 @@ export type InspectedInput = Pick<PinnedInput, "uri"> &
   Partial<Pick<PinnedInput, "sizeBytes" | "sha256" | "etag" | "modifiedAt">>;
 
 /**
- * Compares the input of now with an earlier one: by content where both sha256 are known, else by strong validator of the
- * same address. A time, a size or a weak validator never proves sameness.
+ * Compares the input of now with an earlier one: by content where every sha256 is known, else address by address, by
+ * sha256 or by strong validator. A time, a size, a version or a weak validator never proves sameness.
  */
 export function compareInputs(
   now: readonly InspectedInput[],
@@ -37,6 +40,10 @@ export function compareInputs(
     return digests(now) === digests(then) ? "same" : "different";
   }
   const before = new Map(then.map((file) => [file.uri, file]));
-  const proven = now.every((file) => file.etag !== undefined && before.get(file.uri)?.etag === file.etag);
-  return proven ? "same" : "unknown";
+  return now.every((file) => isProvenSame(file, before.get(file.uri))) ? "same" : "unknown";
+}
+
+function isProvenSame(now: InspectedInput, then: InspectedInput | undefined): boolean {
+  if (now.sha256 !== undefined && then?.sha256 !== undefined) return now.sha256 === then.sha256;
+  return now.etag !== undefined && now.etag === then?.etag;
 }

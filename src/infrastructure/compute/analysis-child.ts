@@ -8,18 +8,17 @@ import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts
 import { AnalysisFailure, Crashed } from "../../domain/model/failure.ts";
 import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 import { hashFile } from "../file-hash.ts";
+import { scratchName } from "../scratch-name.ts";
 import { refuseArrowStream } from "./arrow-stream.ts";
-import type { ChildMessage, ChildOrder, ChildResult } from "./child-protocol.ts";
+import type { ChildMessage, ChildOrder, ChildResult, OrderedFile } from "./child-protocol.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import { stampParquet } from "./stamp-parquet.ts";
-
-type LocalFile = { readonly uri: string; readonly path: string };
 
 export type ChildCalculation = {
   readonly calculate: (order: {
     readonly definition: DatasetDefinition;
     readonly date: TargetDate;
-    readonly files: readonly LocalFile[];
+    readonly files: readonly OrderedFile[];
     readonly resultPath: string;
   }) => Promise<Calculation>;
   readonly warmUp: { readonly definition: DatasetDefinition; readonly date: TargetDate; readonly csv: string };
@@ -67,7 +66,7 @@ async function produce(
   date: TargetDate,
   { files: given, folder, stamp }: Pick<ChildOrder, "files" | "folder" | "stamp">,
 ): Promise<ChildResult> {
-  const files: LocalFile[] = [];
+  const files: OrderedFile[] = [];
   for (const file of given) files.push(await plain(file, join(folder, `input-${files.length}`)));
   if (definition.format.type === "arrow") for (const { uri, path } of files) await refuseArrowStream(uri, path);
   const resultPath = join(folder, "result.parquet");
@@ -78,9 +77,12 @@ async function produce(
   return { calculation, resultPath, sizeBytes: size, sha256 };
 }
 
-async function plain({ uri, path }: LocalFile, target: string): Promise<LocalFile> {
+async function plain(file: OrderedFile, target: string): Promise<OrderedFile> {
+  // What is read in place is never compressed: its loader has looked.
+  if (file.cloudOptions !== undefined) return file;
+  const { uri, path } = file;
   const compression = await compressionOf(path);
-  if (compression === undefined) return { uri, path };
+  if (compression === undefined) return file;
   await decompress(uri, path, target, compression);
   return { uri, path: target };
 }
@@ -95,7 +97,7 @@ async function warm(
   // One that cannot be loaded any more says so when it is ordered.
   await Promise.allSettled(definitions.map(importDefinition));
   for (let round = 0; round < warmUps; round += 1) {
-    const folder = await mkdtemp(join(tmpdir(), "analysis-warm-up-"));
+    const folder = await mkdtemp(join(tmpdir(), scratchName("warm-up")));
     try {
       const path = join(folder, "warm-up.csv.gz");
       await writeFile(path, gzipSync(warmUp.csv));

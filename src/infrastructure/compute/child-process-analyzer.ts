@@ -3,11 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
-import { StoreUnavailable } from "../../domain/model/failure.ts";
+import { AnalysisFailure, failureOf, StoreUnavailable } from "../../domain/model/failure.ts";
 import type { PinnedInput } from "../../domain/value-object/fingerprint.ts";
 import type { AnalysisOrder, Analyzer } from "../../usecase/ports/output/analyzer.ts";
 import { stagingOf } from "../repository/result-layout.ts";
+import { scratchName } from "../scratch-name.ts";
 import type { ObjectStore } from "../store/object-store.ts";
+import type { ChildOrder, OrderedFile } from "./child-protocol.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { supervise } from "./supervise-child.ts";
 import type { WarmChildren } from "./warm-children.ts";
@@ -18,6 +20,8 @@ export type ChildProcessAnalyzerOptions = {
   readonly budget: MemoryBudget;
   /** Where calculations keep their files while they run. */
   readonly scratchFolder: string;
+  /** What the engine needs to read from a bucket, credentials included. Asked for when an input is read there in place. */
+  readonly cloudOptions: (bucket: string) => Promise<Readonly<Record<string, string>>>;
 };
 
 /** Each calculation in a child process of its own, which is ended for its memory, its time, or the caller's signal. */
@@ -26,6 +30,7 @@ export function createChildProcessAnalyzer({
   children,
   budget,
   scratchFolder,
+  cloudOptions,
 }: ChildProcessAnalyzerOptions): Analyzer {
   return {
     async analyze(order, signal) {
@@ -37,10 +42,10 @@ export function createChildProcessAnalyzer({
           ? Math.min(computeDefaults.memoryMiB * 2 ** 20, budget.totalBytes)
           : memoryMiB * 2 ** 20;
       await using _reserved = await budget.reserve(memoryBytes, signal);
-      const folder = await mkdtemp(join(scratchFolder, "analysis-"));
+      const folder = await mkdtemp(join(scratchFolder, scratchName("calculation")));
       try {
         await using disposables = new AsyncDisposableStack();
-        const files = await Promise.all(order.inputs.map((input) => localFile(store, input, disposables)));
+        const files = await Promise.all(order.inputs.map((input) => fileOf(input, disposables)));
         const result = await supervise(
           children.take(cores),
           {
@@ -54,7 +59,9 @@ export function createChildProcessAnalyzer({
           { memoryBytes, timeLimitMs: timeLimitSeconds * 1000 },
           `the analysis of ${run.dataset} ${run.date}`,
           signal,
-        );
+        ).catch((error: unknown) => {
+          throw withoutSecrets(error, files);
+        });
         const { resultPath, calculation, sizeBytes, sha256, peakMemoryBytes } = result;
         const stagedKey = await stage(store, order, { path: resultPath, sizeBytes, sha256 });
         return {
@@ -70,6 +77,16 @@ export function createChildProcessAnalyzer({
       }
     },
   };
+
+  async function fileOf({ uri, location }: PinnedInput, disposables: AsyncDisposableStack): Promise<OrderedFile> {
+    if (location.startsWith("file:")) return { uri, path: fileURLToPath(location) };
+    const bucket = /^s3:\/\/([^/]+)\//.exec(location)?.[1];
+    if (bucket !== undefined) return { uri, path: location, cloudOptions: await cloudOptions(bucket) };
+    const copy = await store.local(location);
+    if (copy === undefined) throw new StoreUnavailable(`the snapshot ${location} of ${uri} is gone from the store`);
+    disposables.use(copy);
+    return { uri, path: copy.path };
+  }
 }
 
 /** Two attempts of one run never meet: each stages under a token of its own. */
@@ -85,15 +102,12 @@ async function stage(
   return key;
 }
 
-async function localFile(
-  store: ObjectStore,
-  input: PinnedInput,
-  disposables: AsyncDisposableStack,
-): Promise<{ readonly uri: string; readonly path: string }> {
-  if (input.location.startsWith("file:")) return { uri: input.uri, path: fileURLToPath(input.location) };
-  const copy = await store.local(input.location);
-  if (copy === undefined)
-    throw new StoreUnavailable(`the snapshot ${input.location} of ${input.uri} is gone from the store`);
-  disposables.use(copy);
-  return { uri: input.uri, path: copy.path };
+/** A last guard: what an engine says before it dies is not of this service's making. */
+function withoutSecrets(error: unknown, files: ChildOrder["files"]): unknown {
+  const secrets = files.flatMap(({ cloudOptions = {} }) =>
+    ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"].flatMap((name) => cloudOptions[name] ?? []),
+  );
+  if (!(error instanceof AnalysisFailure) || !secrets.some((secret) => error.message.includes(secret))) return error;
+  const message = secrets.reduce((text, secret) => text.replaceAll(secret, "…"), error.message);
+  return failureOf(error.code, message, error.details);
 }

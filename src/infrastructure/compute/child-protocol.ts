@@ -1,6 +1,16 @@
 import type { Calculation } from "../../domain/model/analysis-result.ts";
 import type { FailureCode, FailureDetails } from "../../domain/model/failure.ts";
 
+/**
+ * A file as it lies. With `cloudOptions`, which hold credentials, the path is an `s3:` address that the engine reads in
+ * place.
+ */
+export type OrderedFile = {
+  readonly uri: string;
+  readonly path: string;
+  readonly cloudOptions?: Readonly<Record<string, string>>;
+};
+
 /** What the parent asks of a child, once. */
 export type ChildOrder = {
   /** Path of the definition. */
@@ -8,7 +18,7 @@ export type ChildOrder = {
   /** Of the definition that the parent knows; a child that loaded another one refuses. */
   readonly definitionDigest: string;
   readonly date: string;
-  readonly files: readonly { readonly uri: string; readonly path: string }[];
+  readonly files: readonly OrderedFile[];
   /** A folder of this calculation alone. */
   readonly folder: string;
   /** Put into the result's bytes, so that no two runs write the same ones. */

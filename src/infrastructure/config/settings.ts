@@ -3,9 +3,11 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { defaultResultKey } from "../repository/result-layout.ts";
+import { parseStoreAddress, type StoreAddress, storeAddressHint } from "./store-address.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
+const yesOrNo = z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"], error: "must be true or false" });
 export const defaultDatasets = fileURLToPath(new URL("../../../datasets", import.meta.url));
 
 /** Every setting, its default, and what it means: docs/settings.md says the same, and a test compares them. */
@@ -13,10 +15,21 @@ const environment = z.object({
   DATASETS: z.string().min(1).default(defaultDatasets),
   STORE_URL: z
     .string()
-    .regex(/^file:(?!\/\/(?!\/)).+$/, "must be file:<folder>, such as file:./data or file:///srv/data")
+    .refine((text) => parseStoreAddress(text) !== undefined, storeAddressHint)
     .default("file:./data"),
+  STORE_ACCEPT_UNSAFE: yesOrNo.default(false),
+  S3_PATH_STYLE: yesOrNo.optional(),
+  S3_SINGLE_PUT_MIB: positive.max(5120).default(5120),
+  S3_ENCRYPTION: z.enum(["AES256", "aws:kms"]).optional(),
+  S3_ENCRYPTION_KEY_ID: z.string().min(1).optional(),
+  S3_TAGS: z
+    .string()
+    .refine(isTagging, "must be at most 10 tags as a query string, such as team=data&env=prod")
+    .optional(),
   RESULT_KEY: z.string().min(1).default(defaultResultKey),
   SCRATCH_FOLDER: z.string().min(1).default(tmpdir()),
+  // Longer than a step of a run may take with all its retries, which is 7 days.
+  SWEEP_AFTER_HOURS: z.coerce.number().min(1).max(87_600).default(192),
   WORKER_MEMORY_MIB: positive.default(Math.floor((availableBytes() / 2 ** 20) * 0.6)),
   WORKER_ACTIVITIES: positive.default(8),
   WARM_CHILDREN: z.coerce.number().int().min(0).max(64).default(2),
@@ -34,9 +47,12 @@ const environment = z.object({
 
 export type Settings = {
   readonly datasetsFolder: string;
-  readonly storeFolder: string;
+  readonly store: StoreAddress;
+  readonly acceptUnsafeStore: boolean;
+  readonly s3: S3Settings;
   readonly resultKey: string;
   readonly scratchFolder: string;
+  readonly sweepAfterHours: number;
   readonly workerMemoryBytes: number;
   readonly workerActivities: number;
   readonly warmChildren: number;
@@ -50,6 +66,17 @@ export type Settings = {
   readonly apiHost: string;
   readonly apiPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
+};
+
+/** For the store and for sources on S3. What AWS's own variables say is read by its client. */
+export type S3Settings = {
+  /** Nothing for AWS itself. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+  readonly pathStyle: boolean;
+  readonly singlePutBytes: number;
+  readonly encryption?: { readonly algorithm: "AES256" | "aws:kms"; readonly keyId?: string };
+  readonly tags?: string;
 };
 
 export const settingNames = Object.keys(environment.shape);
@@ -72,9 +99,12 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const values = parsed.data;
   return {
     datasetsFolder: values.DATASETS,
-    storeFolder: values.STORE_URL.replace(/^file:(?:\/\/(?=\/))?/, ""),
+    store: parseStoreAddress(values.STORE_URL) as StoreAddress,
+    acceptUnsafeStore: values.STORE_ACCEPT_UNSAFE,
+    s3: s3Settings(values, env),
     resultKey: values.RESULT_KEY,
     scratchFolder: values.SCRATCH_FOLDER,
+    sweepAfterHours: values.SWEEP_AFTER_HOURS,
     workerMemoryBytes: values.WORKER_MEMORY_MIB * 2 ** 20,
     workerActivities: values.WORKER_ACTIVITIES,
     warmChildren: values.WARM_CHILDREN,
@@ -89,6 +119,31 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     apiPort: values.API_PORT,
     logLevel: values.LOG_LEVEL,
   };
+}
+
+function s3Settings(values: z.infer<typeof environment>, env: NodeJS.ProcessEnv): S3Settings {
+  const endpoint = env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"] || undefined;
+  const algorithm = values.S3_ENCRYPTION;
+  const keyId = values.S3_ENCRYPTION_KEY_ID;
+  if (keyId !== undefined && algorithm !== "aws:kms") {
+    throw new BadRequest(
+      `S3_ENCRYPTION_KEY_ID: needs S3_ENCRYPTION=aws:kms, got ${JSON.stringify(algorithm) ?? "nothing"}`,
+    );
+  }
+  return {
+    endpoint,
+    // A server of one's own has no regions, and its clients need one for their signature.
+    region: env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || (endpoint ? "us-east-1" : undefined),
+    pathStyle: values.S3_PATH_STYLE ?? Boolean(endpoint),
+    singlePutBytes: values.S3_SINGLE_PUT_MIB * 2 ** 20,
+    ...(algorithm === undefined ? {} : { encryption: { algorithm, ...(keyId === undefined ? {} : { keyId }) } }),
+    ...(values.S3_TAGS === undefined ? {} : { tags: values.S3_TAGS }),
+  };
+}
+
+function isTagging(text: string): boolean {
+  const tags = text.split("&");
+  return tags.length <= 10 && tags.every((tag) => /^[^=&\s]{1,128}=[^=&\s]{0,256}$/.test(tag));
 }
 
 /** Of the machine, or of the container where one is set. */

@@ -7,7 +7,7 @@ import type { InspectedInput, PinnedInput } from "../../domain/value-object/fing
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
 import { errorCode } from "../error-code.ts";
 import { checkDeclaredSha256 } from "./declared-sha256.ts";
-import { expandSource } from "./expand-source.ts";
+import { expandWithin } from "./expand-source.ts";
 import { isAbsent, matchFiles } from "./match-files.ts";
 
 /**
@@ -58,10 +58,9 @@ class NotAFile extends Error {
 
 async function findFiles(request: LoadRequest): Promise<readonly { readonly uri: string; readonly path: string }[]> {
   const found = new Map<string, string>();
-  for (const address of expandSource(request.source, request.date, request.folder)) {
-    const subject = about(request, address.href);
+  for (const { href, path } of expandWithin("file", request)) {
+    const subject = about(request, href);
     await translating(subject, undefined, async () => {
-      const path = fileURLToPath(address);
       const paths = request.source.glob === true ? await matchFiles(path) : [path];
       if (paths.length === 0) throw new InputMissing(`${subject}: no file matches`);
       for (const each of paths) {

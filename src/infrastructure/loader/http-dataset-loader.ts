@@ -1,17 +1,17 @@
-import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Dispatcher } from "undici";
-import { BadRequest, SourceUnavailable } from "../../domain/model/failure.ts";
+import { BadRequest } from "../../domain/model/failure.ts";
 import type { InspectedInput, PinnedInput } from "../../domain/value-object/fingerprint.ts";
-import type { RunId } from "../../domain/value-object/run-id.ts";
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
+import { inScratchFolder, type Stage, stagedName } from "./body-file.ts";
 import { checkDeclaredSha256 } from "./declared-sha256.ts";
-import { allowedHosts, expandSource } from "./expand-source.ts";
-import { contentCoding, type Download, download, inScratchFolder } from "./http-download.ts";
+import { allowedHosts, expandWithin } from "./expand-source.ts";
+import { contentCoding, download } from "./http-download.ts";
 import { dropBody, type HttpExchange, openBody } from "./http-exchange.ts";
 import { header } from "./http-failure.ts";
 import { mapBounded } from "./map-bounded.ts";
+import { withinTime } from "./within-time.ts";
 
 export type HttpLimits = {
   /** Default: 10 seconds. */
@@ -27,12 +27,7 @@ export type HttpLimits = {
 };
 
 export type HttpDatasetLoaderOptions = {
-  /** Keeps a whole local file for the run and returns its key. The same name may come again in another attempt. */
-  readonly stage: (
-    runId: RunId,
-    name: string,
-    file: Pick<Download, "path" | "sizeBytes" | "sha256">,
-  ) => Promise<string>;
+  readonly stage: Stage;
   /** Where bodies lie until they are staged. Default: the temporary folder of the system. */
   readonly scratchFolder?: string;
   /** Where the variable that `source.secret` names is looked up. Default: the environment of the process. */
@@ -93,19 +88,12 @@ export function createHttpDatasetLoader(options: HttpDatasetLoaderOptions): Data
     }
   }
 
-  async function within<T>(
+  function within<T>(
     { subject }: HttpExchange,
     stop: AbortSignal,
     work: (inTime: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const late = AbortSignal.timeout(limits.transferTimeoutMs);
-    try {
-      return await work(AbortSignal.any([stop, late]));
-    } catch (error) {
-      if (!late.aborted || error !== late.reason) throw error;
-      const seconds = limits.transferTimeoutMs / 1000;
-      throw new SourceUnavailable(`${subject} must be read within ${seconds} s`, { cause: error });
-    }
+    return withinTime(subject, limits.transferTimeoutMs, stop, work);
   }
 
   async function pin(
@@ -145,7 +133,8 @@ async function look(
     // If-None-Match compares weakly: a 304 that names another validator proves nothing.
     const proven = answer.headers["etag"] === undefined || answer.headers["etag"] === ifNoneMatch;
     if (previous === undefined || ifNoneMatch === undefined || !proven) return { uri };
-    return { uri, sizeBytes: previous.sizeBytes, sha256: previous.sha256, etag: ifNoneMatch };
+    const { sizeBytes, sha256 } = previous;
+    return { uri, sizeBytes, ...(sha256 === undefined ? {} : { sha256 }), etag: ifNoneMatch };
   }
   const length = contentCoding(answer.headers) === "identity" ? header(answer.headers, "content-length") : undefined;
   const size = length !== undefined && /^[0-9]+$/.test(length) ? { sizeBytes: Number(length) } : {};
@@ -155,11 +144,11 @@ async function look(
 type Environment = Readonly<Record<string, string | undefined>>;
 
 function exchangesOf(request: LoadRequest, environment: Environment): readonly HttpExchange[] {
-  const { source, dataset, date, folder } = request;
-  const addresses = expandSource(source, date, folder);
+  const { source, dataset, date } = request;
+  const addresses = expandWithin("http", request);
   const hosts = allowedHosts(source, addresses);
   const secret = secretOf(source.secret, environment);
-  return addresses.map((address) => ({ subject: `${dataset} ${date}: ${address.href}`, address, hosts, ...secret }));
+  return addresses.map(({ href, url }) => ({ subject: `${dataset} ${date}: ${href}`, address: url, hosts, ...secret }));
 }
 
 function secretOf(variable: string | undefined, environment: Environment): Pick<HttpExchange, "secret"> {
@@ -185,9 +174,4 @@ function validators({ headers }: Dispatcher.ResponseData): Pick<PinnedInput, "et
 
 function strongEtag(etag: string | undefined): string | undefined {
   return etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag) ? etag : undefined;
-}
-
-/** The same address has the same name in every attempt, and no character of it comes from outside. */
-function stagedName(uri: string): string {
-  return `input-${createHash("sha256").update(uri).digest("hex").slice(0, 16)}`;
 }

@@ -1,20 +1,13 @@
-import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Dispatcher } from "undici";
-import { InputInvalid, StoreUnavailable } from "../../domain/model/failure.ts";
+import { InputInvalid } from "../../domain/model/failure.ts";
+import { type BodyFile, Meter, writeBody } from "./body-file.ts";
 import { dropBody } from "./http-exchange.ts";
 import { header, networkFailure } from "./http-failure.ts";
 
-/** A whole body on the disk. `sentSha256` is of the bytes as they were sent, before a Content-Encoding was undone. */
-export type Download = {
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly sentSha256: string;
-};
+/** `sentSha256` is of the bytes as they were sent, before a Content-Encoding was undone. */
+type Download = BodyFile & { readonly sentSha256: string };
 
 /**
  * Streams a body into a new file and hashes it on the way; memory use does not grow with the body.
@@ -42,7 +35,7 @@ export async function download(
   const kept = coding === "gzip" ? new Meter() : sent;
   let saved = Promise.resolve();
   const save = (chunks: AsyncIterable<Buffer>) => {
-    saved = write(path, kept.pass(chunks));
+    saved = writeBody(path, kept.pass(chunks));
     return saved;
   };
   try {
@@ -71,47 +64,6 @@ export function contentCoding(headers: Dispatcher.ResponseData["headers"]): stri
 function endIsMarked(headers: Dispatcher.ResponseData["headers"]): boolean {
   const chunked = /chunked\s*$/i.test(header(headers, "transfer-encoding") ?? "");
   return chunked || header(headers, "content-length") !== undefined;
-}
-
-/** Counts and hashes what passes. */
-class Meter {
-  sizeBytes = 0;
-  head = Buffer.alloc(0);
-  readonly #hash = createHash("sha256");
-
-  async *pass(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      this.#hash.update(chunk);
-      this.sizeBytes += chunk.length;
-      if (this.head.length < 6) this.head = Buffer.concat([this.head, chunk.subarray(0, 6)]);
-      yield chunk;
-    }
-  }
-
-  sha256(): string {
-    return this.#hash.digest("hex");
-  }
-}
-
-async function write(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
-  await using file = await onScratch(open(path, "wx"));
-  for await (const chunk of chunks) await onScratch(file.writeFile(chunk));
-}
-
-/** Gives the work a folder of its own, which is gone when the work ends, however it ends. */
-export async function inScratchFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await onScratch(mkdir(parent, { recursive: true }).then(() => mkdtemp(join(parent, "fetch-"))));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function onScratch<T>(work: Promise<T>): Promise<T> {
-  return work.catch((cause: unknown) => {
-    throw new StoreUnavailable(`the scratch folder must hold what is downloaded: ${String(cause)}`, { cause });
-  });
 }
 
 /** gzip, zstd, Parquet, Arrow: a reader finds out by itself when the end is missing. */

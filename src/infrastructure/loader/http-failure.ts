@@ -52,7 +52,7 @@ function secretAdvice(secret: string | undefined): string {
 }
 
 /** Retry-After in milliseconds. A date is read by the clock of the server that sent it. */
-function retryAfter(headers: IncomingHttpHeaders): number | undefined {
+export function retryAfter(headers: IncomingHttpHeaders): number | undefined {
   const text = header(headers, "retry-after")?.trim();
   if (text === undefined) return undefined;
   if (/^[0-9]+$/.test(text)) return Number(text) * 1000;

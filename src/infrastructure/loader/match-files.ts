@@ -1,7 +1,8 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { join, matchesGlob, sep } from "node:path";
+import { join, sep } from "node:path";
 import { errorCode } from "../error-code.ts";
+import { isPattern, matchesName } from "./match-pattern.ts";
 
 /**
  * The regular files that an absolute pattern names, sorted by path. Links are followed, but not by `**`, which stands for
@@ -21,7 +22,7 @@ export async function matchFiles(pattern: string): Promise<readonly string[]> {
 async function walk(folder: string, segments: readonly string[]): Promise<readonly string[]> {
   const [segment, ...rest] = segments;
   if (segment === undefined) return [folder];
-  if (!/[*?[]/.test(segment)) return walk(join(folder, segment), rest);
+  if (!isPattern(segment)) return walk(join(folder, segment), rest);
   const entries = await entriesOf(folder);
   const paths: (readonly string[])[] = [];
   if (segment === "**" && rest.length > 0) {
@@ -29,8 +30,7 @@ async function walk(folder: string, segments: readonly string[]): Promise<readon
     const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
     for (const { name } of folders) paths.push(await walk(join(folder, name), segments));
   } else {
-    const own = segment.replaceAll(/[{}()]/g, "[$&]");
-    for (const { name } of entries) if (matchesGlob(name, own)) paths.push(await walk(join(folder, name), rest));
+    for (const { name } of entries) if (matchesName(name, segment)) paths.push(await walk(join(folder, name), rest));
   }
   return paths.flat();
 }

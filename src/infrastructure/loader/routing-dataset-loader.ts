@@ -1,7 +1,7 @@
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
-import { allowedHosts, expandSource } from "./expand-source.ts";
+import { type Address, allowedHosts, expandSource } from "./expand-source.ts";
 
-type Loaders = { readonly file: DatasetLoader; readonly http: DatasetLoader };
+type Loaders = Readonly<Record<Address["scheme"], DatasetLoader>>;
 type Part = { readonly loader: DatasetLoader; readonly request: LoadRequest };
 
 /**
@@ -14,11 +14,11 @@ export function createRoutingDatasetLoader(loaders: Loaders): DatasetLoader {
       inTurn(whole, ({ loader, request }) => loader.inspect(request, previous, signal)),
     load: (whole, inspected, signal) => inTurn(whole, ({ loader, request }) => loader.load(request, inspected, signal)),
     async verify(inputs, signal) {
-      const { inPlace = [], staged = [] } = Object.groupBy(inputs, ({ location }) =>
-        location.startsWith("file:") ? "inPlace" : "staged",
-      );
-      await loaders.file.verify(inPlace, signal);
-      await loaders.http.verify(staged, signal);
+      // Staged bytes do not change.
+      for (const scheme of ["file", "s3"] as const) {
+        const inPlace = inputs.filter(({ location }) => location.startsWith(`${scheme}:`));
+        if (inPlace.length > 0) await loaders[scheme].verify(inPlace, signal);
+      }
     },
   };
 
@@ -28,23 +28,20 @@ export function createRoutingDatasetLoader(loaders: Loaders): DatasetLoader {
     return inputs;
   }
 
-  /** Neighbours of one scheme stay together; each part is told the hosts of the whole. */
+  /** Neighbours of one scheme stay together; those of http are told the hosts of the whole, the others no secret. */
   function partsOf(request: LoadRequest): readonly Part[] {
     const addresses = expandSource(request.source, request.date, request.folder);
-    const groups: URL[][] = [];
-    for (const address of addresses) {
+    const groups: { readonly scheme: Address["scheme"]; readonly uri: string[] }[] = [];
+    for (const { scheme, href } of addresses) {
       const last = groups.at(-1);
-      if (last !== undefined && isFile(last[0]) === isFile(address)) last.push(address);
-      else groups.push([address]);
+      if (last?.scheme === scheme) last.uri.push(href);
+      else groups.push({ scheme, uri: [href] });
     }
-    return groups.map((group) => {
-      const hosts = isFile(group[0]) ? {} : { allowedHosts: allowedHosts(request.source, addresses) };
-      const source = { ...request.source, ...hosts, uri: group.map((address) => address.href) };
-      return { loader: isFile(group[0]) ? loaders.file : loaders.http, request: { ...request, source } };
+    const { secret: _, ...open } = request.source;
+    const toHttp = { ...request.source, allowedHosts: allowedHosts(request.source, addresses) };
+    return groups.map(({ scheme, uri }) => {
+      const source = { ...(scheme === "http" ? toHttp : open), uri };
+      return { loader: loaders[scheme], request: { ...request, source } };
     });
   }
-}
-
-function isFile(address: URL | undefined): boolean {
-  return address?.protocol === "file:";
 }

@@ -1,15 +1,37 @@
-import { InputMissing } from "../../domain/model/failure.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { InputMissing, StoreUnsafe } from "../../domain/model/failure.ts";
 import type { ResultRepository } from "../../usecase/ports/output/result-repository.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { findInHistory, publish, readPublished } from "./publication.ts";
+import { findInHistory, type Place, publish, readPublished } from "./publication.ts";
 import { type ResultLayout, stagingOf } from "./result-layout.ts";
 
-/** Results and their history in any object store. */
-export function createObjectResultRepository(store: ObjectStore, layout: ResultLayout): ResultRepository {
+/**
+ * Results and their history in any object store.
+ * @param mostBytes the largest result that is safe there
+ */
+export function createObjectResultRepository(
+  store: ObjectStore,
+  layout: ResultLayout,
+  mostBytes = Number.POSITIVE_INFINITY,
+): ResultRepository {
+  const place: Place = {
+    store,
+    layout,
+    pause: (attempt) => sleep(Math.random() * 20 * attempt),
+    now: () => new Date(),
+  };
   return {
-    findPublished: (dataset, date) => readPublished(store, layout, dataset, date),
-    findCommitted: (dataset, date, runId) => findInHistory(store, layout, dataset, date, runId),
-    publish: (draft, mode) => publish(store, layout, draft, mode),
+    findPublished: (dataset, date, foreign) => readPublished(place, dataset, date, foreign),
+    findCommitted: (dataset, date, runId) => findInHistory(place, dataset, date, runId),
+    async publish(draft, mode, foreign = "refused") {
+      const { sizeBytes } = draft.result;
+      if (sizeBytes > mostBytes) {
+        throw new StoreUnsafe(
+          `the result of ${draft.dataset} ${draft.date} has ${sizeBytes} bytes, and ${store.url} is safe for at most ${mostBytes}`,
+        );
+      }
+      return publish(place, draft, mode, foreign);
+    },
 
     async openResult(manifest) {
       const { key, sha256 } = manifest.result;

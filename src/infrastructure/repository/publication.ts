@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Manifest } from "../../domain/model/analysis-result.ts";
 import { StoreUnavailable, StoreUnsafe } from "../../domain/model/failure.ts";
 import { isOlder, parseFence } from "../../domain/value-object/fence.ts";
 import { parseRunId, type RunId } from "../../domain/value-object/run-id.ts";
 import type { RunMode } from "../../domain/value-object/run-mode.ts";
-import type { ManifestDraft, Publication } from "../../usecase/ports/output/result-repository.ts";
+import type { Foreign, ManifestDraft, Publication } from "../../usecase/ports/output/result-repository.ts";
 import type { ObjectInfo, ObjectStore, PutCondition } from "../store/object-store.ts";
 import { parseManifest, printManifest } from "./manifest-schema.ts";
 import type { ResultLayout } from "./result-layout.ts";
@@ -18,11 +17,21 @@ import type { ResultLayout } from "./result-layout.ts";
  * 3. A run commits at most once: who finds its own run id there is done.
  * 4. Bytes differ between runs, since each result is stamped with its run: an etag that was seen cannot come back.
  * 5. The immutable manifest exists before the commit names it, so that the history can be walked from any result.
- * 6. A refused condition means "unknown": the loop reads back and decides again.
+ * 6. An answer to a write is a hint, a refusal and a fault as well: the loop reads back what is there, and that decides.
  * 7. manifest.json only ever follows a commit. It is derived, and any later call puts it right.
  */
 
 const attempts = 50;
+/** How often in a row the store may leave it unknown whether a write has taken effect. */
+const unknownAttempts = 5;
+
+/** Where results are published. The simulator of the tests brings a clock and pauses of its own. */
+export type Place = {
+  readonly store: ObjectStore;
+  readonly layout: ResultLayout;
+  readonly pause: (attempt: number) => Promise<void>;
+  readonly now: () => Date;
+};
 
 /** The metadata of the object at the stable key. */
 type Committed = {
@@ -33,72 +42,79 @@ type Committed = {
 };
 
 export async function publish(
-  store: ObjectStore,
-  layout: ResultLayout,
+  place: Place,
   draft: ManifestDraft,
   mode: RunMode,
+  foreign: Foreign,
 ): Promise<Publication> {
-  const { dataset, date } = draft;
-  const key = layout.result(dataset, date);
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+  const { store, layout } = place;
+  const key = layout.result(draft.dataset, draft.date);
+  let unknown = 0;
+  let recorded: Manifest | undefined;
+  for (let attempt = 1; ; attempt += 1) {
     const seen = await store.head(key);
-    const current = seen === undefined ? undefined : committedAt(seen, dataset);
+    const current = seen === undefined ? undefined : committedAt(seen, draft.dataset, foreign);
     if (current !== undefined) {
-      const settled = await settle(store, layout, draft, mode, current);
+      const settled = await settle(place, draft, mode, current, recorded);
       if (settled !== undefined) return settled;
     }
+    if (attempt > attempts) break;
 
-    const manifest = await record(store, complete(draft, layout, current));
-    const condition: PutCondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen.etag };
-    if (await commit(store, key, draft, manifest, condition)) {
-      await follow(store, layout, manifest);
-      return { outcome: "published", manifest };
+    try {
+      recorded = await record(store, complete(place, draft, current));
+      const condition: PutCondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen.etag };
+      // Won or lost, the store's own state says so in the next round.
+      if (await commit(store, key, draft, recorded, condition)) continue;
+      unknown = 0;
+    } catch (error) {
+      unknown += 1;
+      if (!(error instanceof StoreUnavailable) || unknown === unknownAttempts) throw error;
     }
-    await sleep(Math.random() * 20 * attempt);
+    await place.pause(attempt);
   }
   throw new StoreUnavailable(`${key} was changed by others ${attempts} times while ${draft.runId} tried to publish`);
 }
 
-/** What the stable key says, as its manifest, with the pointer put right. */
+/** What the stable key says, as its manifest. */
 export async function readPublished(
-  store: ObjectStore,
-  layout: ResultLayout,
+  { store, layout }: Pick<Place, "store" | "layout">,
   dataset: string,
   date: string,
+  foreign: Foreign = "refused",
 ): Promise<Manifest | undefined> {
   const seen = await store.head(layout.result(dataset, date));
-  return seen === undefined ? undefined : readManifest(store, committedAt(seen, dataset).manifest);
+  const current = seen === undefined ? undefined : committedAt(seen, dataset, foreign);
+  return current === undefined ? undefined : readManifest(store, current.manifest);
 }
 
 /** Whether the run is in the history of the partition: walks from what is published to what it replaced. */
 export async function findInHistory(
-  store: ObjectStore,
-  layout: ResultLayout,
+  place: Pick<Place, "store" | "layout">,
   dataset: string,
   date: string,
   runId: RunId,
 ): Promise<Manifest | undefined> {
-  let manifest = await readPublished(store, layout, dataset, date);
+  let manifest = await readPublished(place, dataset, date);
   while (manifest !== undefined && manifest.runId !== runId) {
-    manifest = manifest.previous === null ? undefined : await readManifest(store, manifest.previous);
+    manifest = manifest.previous === null ? undefined : await readManifest(place.store, manifest.previous);
   }
   return manifest;
 }
 
 async function settle(
-  store: ObjectStore,
-  layout: ResultLayout,
+  place: Place,
   draft: ManifestDraft,
   mode: RunMode,
   current: Committed,
+  recorded: Manifest | undefined,
 ): Promise<Publication | undefined> {
-  const manifest = await readManifest(store, current.manifest);
+  const manifest = recorded?.key === current.manifest ? recorded : await readManifest(place.store, current.manifest);
   if (current.runId === draft.runId) {
-    await follow(store, layout, manifest);
+    await follow(place, manifest);
     return { outcome: "published", manifest };
   }
   if (isOlder(draft, current)) {
-    const mine = await findInHistory(store, layout, draft.dataset, draft.date, draft.runId);
+    const mine = await findInHistory(place, draft.dataset, draft.date, draft.runId);
     return mine === undefined ? { outcome: "superseded", manifest } : { outcome: "published", manifest: mine };
   }
   return mode === "missing" ? { outcome: "skipped", manifest } : undefined;
@@ -112,10 +128,6 @@ async function commit(
   condition: PutCondition,
 ): Promise<boolean> {
   const { stagedKey, sizeBytes, sha256 } = draft.result;
-  await using staged = await store.local(stagedKey);
-  if (staged === undefined) {
-    throw new StoreUnavailable(`the staged result ${stagedKey} of run ${draft.runId} is gone`);
-  }
   const metadata = {
     dataset: draft.dataset,
     "run-id": draft.runId,
@@ -123,11 +135,11 @@ async function commit(
     sha256,
     manifest: manifest.key,
   };
-  return await store.put(key, { path: staged.path, sizeBytes, sha256 }, { condition, metadata });
+  return await store.put(key, { from: stagedKey, sizeBytes, sha256 }, { condition, metadata });
 }
 
 /** Moves manifest.json forward to this manifest, never back. */
-async function follow(store: ObjectStore, layout: ResultLayout, manifest: Manifest): Promise<void> {
+async function follow({ store, layout, pause }: Place, manifest: Manifest): Promise<void> {
   const key = layout.manifest(manifest.dataset, manifest.date);
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const seen = await store.head(key);
@@ -138,6 +150,7 @@ async function follow(store: ObjectStore, layout: ResultLayout, manifest: Manife
     }
     const condition: PutCondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen.etag };
     if (await store.put(key, { text: printManifest(manifest) }, { condition })) return;
+    await pause(attempt);
   }
 }
 
@@ -154,18 +167,22 @@ function readPointer(key: string, text: string): Manifest | undefined {
 /** The immutable manifest as it is stored: another attempt of this run may have written it first. */
 async function record(store: ObjectStore, manifest: Manifest): Promise<Manifest> {
   const created = await store.put(manifest.key, { text: printManifest(manifest) }, { condition: { ifAbsent: true } });
-  return created ? manifest : readManifest(store, manifest.key);
+  if (created) return manifest;
+  const text = await store.text(manifest.key);
+  // Refused though nobody has won, as by a 409: unknown, as any other refusal.
+  if (text === undefined) throw new StoreUnavailable(`${manifest.key} could not be created, and is not there`);
+  return parseManifest(manifest.key, text);
 }
 
-function complete(draft: ManifestDraft, layout: ResultLayout, current: Committed | undefined): Manifest {
+function complete({ layout, now }: Place, draft: ManifestDraft, current: Committed | undefined): Manifest {
   const { stagedKey: _, ...result } = draft.result;
   const previous = current?.manifest ?? null;
   // One name for each content: a second try after another run came in between has another predecessor.
   const digest = createHash("sha256").update(`${result.sha256} ${previous}`).digest("hex");
   return {
-    version: 1,
+    version: 2,
     ...draft,
-    publishedAt: new Date().toISOString(),
+    publishedAt: now().toISOString(),
     result: { key: layout.result(draft.dataset, draft.date), ...result },
     key: layout.immutable(draft.dataset, draft.date, { ...draft, digest }),
     previous,
@@ -178,11 +195,23 @@ async function readManifest(store: ObjectStore, key: string): Promise<Manifest> 
   return parseManifest(key, text);
 }
 
-function committedAt({ key, metadata }: ObjectInfo, dataset: string): Committed {
-  const { "run-id": runId, fence, manifest, dataset: owner } = metadata;
+function committedAt(seen: ObjectInfo, dataset: string, foreign: Foreign): Committed | undefined {
+  const { "run-id": runId, fence, manifest, dataset: owner } = seen.metadata;
   if (runId === undefined || fence === undefined || manifest === undefined || owner === undefined) {
-    throw new StoreUnsafe(`${key} was not written by this service: move it away, or set another RESULT_KEY`);
+    if (foreign === "ignored") return undefined;
+    throw new StoreUnsafe(
+      `${seen.key} was not written by this service: ${describe(seen)}. Move it away, take it over with --adopt, or set another RESULT_KEY`,
+    );
   }
-  if (owner !== dataset) throw new StoreUnsafe(`${key} holds the result of ${owner}, and ${dataset} would replace it`);
+  if (owner !== dataset) {
+    throw new StoreUnsafe(`${seen.key} holds the result of ${owner}, and ${dataset} would replace it`);
+  }
   return { dataset: owner, runId: parseRunId(runId), fence: parseFence(fence), manifest };
+}
+
+/** What is known of who has written an object. */
+function describe({ sizeBytes, modifiedAt, metadata }: ObjectInfo): string {
+  const said = Object.entries(metadata).map(([name, value]) => `${name}=${value}`);
+  const marked = said.length === 0 ? "without metadata" : `with the metadata ${said.join(", ").slice(0, 200)}`;
+  return `it has ${sizeBytes} bytes of ${modifiedAt.toISOString()}, ${marked}`;
 }

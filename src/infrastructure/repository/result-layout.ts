@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { type Fence, fenceKey } from "../../domain/value-object/fence.ts";
-import type { RunId } from "../../domain/value-object/run-id.ts";
+import { isRunId, type RunId } from "../../domain/value-object/run-id.ts";
 
 export const defaultResultKey = "{dataset}/{date}/result.parquet";
 
@@ -18,6 +18,8 @@ export interface ResultLayout {
     date: string,
     run: { readonly fence: Fence; readonly runId: RunId; readonly digest: string },
   ): string;
+  /** Whether this is the stable key of any dataset and date, of datasets that are gone as well. */
+  isResult(key: string): boolean;
 }
 
 /**
@@ -34,19 +36,28 @@ export function createResultLayout(template: string, datasets: readonly string[]
   const result = (dataset: string, date: string) =>
     template.replaceAll("{dataset}", dataset).replaceAll("{date}", date);
   const folder = (dataset: string, date: string) => posix.dirname(result(dataset, date));
+  const anyResult = new RegExp(`^${result("[a-z0-9-]+", "\\d{4}-\\d\\d-\\d\\d").replaceAll(".", "\\.")}$`);
   return {
     result,
     manifest: (dataset, date) => `${folder(dataset, date)}/manifest.json`,
     manifests: (dataset, date) => `${folder(dataset, date)}/_manifests/`,
     immutable: (dataset, date, { fence, runId, digest }) =>
       `${folder(dataset, date)}/_manifests/${fenceKey(fence)}-${runId}-${digest.slice(0, 12)}.json`,
+    isResult: (key) => anyResult.test(key),
   };
 }
 
-const stagingFolder = "_staging";
+/** Where all runs stage. */
+export const stagingFolder = "_staging/";
 
 export function stagingOf(runId: RunId): string {
-  return `${stagingFolder}/${runId}/`;
+  return `${stagingFolder}${runId}/`;
+}
+
+/** The run that a key is staged for; nothing for a key of another kind. */
+export function stagedFor(key: string): RunId | undefined {
+  const runId = key.startsWith(stagingFolder) ? key.slice(stagingFolder.length).split("/", 2)[0] : undefined;
+  return isRunId(runId) && key.length > stagingOf(runId).length ? runId : undefined;
 }
 
 function refuseTemplate(template: string): void {

@@ -108,6 +108,23 @@ async function acquire(lock: DatabaseSync): Promise<void> {
   }
 }
 
+/** What an error of the index means for the folder, where it is one that a person can do something about. */
+export function indexFault(error: unknown): string | undefined {
+  const code = sqliteCode(error);
+  if (code === undefined) return undefined;
+  // SQLITE_FULL; and the writes and growths of files that fail where a disk is full, and hardly anywhere else.
+  if ((code & 0xff) === 13 || code === ioErrorWrite || code === ioErrorGrow) return "the disk is full";
+  return (code & 0xff) === 8 ? "the file system is read-only" : undefined;
+}
+
+const ioErrorWrite = 10 | (3 << 8);
+const ioErrorGrow = 10 | (19 << 8);
+
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
+  return ((sqliteCode(error) ?? 0) & 0xff) === 5;
+}
+
+/** The extended result code. */
+function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) : undefined;
 }

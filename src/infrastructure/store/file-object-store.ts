@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type BigIntStats, constants, createReadStream, createWriteStream } from "node:fs";
-import { access, link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { StoreUnavailable } from "../../domain/model/failure.ts";
 import { errorCode } from "../error-code.ts";
 import { hashFile, hashingPassThrough } from "../file-hash.ts";
-import { type IndexRow, openObjectIndex } from "./file-object-index.ts";
+import { type IndexRow, indexFault, openObjectIndex } from "./file-object-index.ts";
 import type { ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "./object-store.ts";
 
 /** Holds the index, its lock, half-written files and those that are being read. Never listed, but part of every copy: metadata of objects lie in it. */
@@ -31,18 +31,12 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
     url: `file:${root}`,
     head: (key) => guard(root, () => head(key)),
 
-    get: (key) =>
-      guard(root, async () => {
-        const info = await head(key);
-        if (info === undefined) return undefined;
-        return { info, body: createReadStream(pathOf(key)) };
-      }),
-
     text: (key) => guard(root, () => orAbsent(readFile(pathOf(key), "utf8"))),
 
     put: (key, body, options = {}) =>
       guard(root, async () => {
-        const written = await writePending(body, options.durable ?? true);
+        const durable = options.durable ?? true;
+        const written = "from" in body ? await takeOver(body, durable) : await writePending(body, durable);
         try {
           return await place(key, written, options);
         } finally {
@@ -59,8 +53,8 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
 
     async *list(prefix) {
       for (const path of await guard(root, () => filesUnder(pathOf(prefix)))) {
-        const info = await guard(root, () => head(keyOf(path)));
-        if (info !== undefined) yield info;
+        const seen = await guard(root, () => orAbsent(stat(path)));
+        if (seen !== undefined) yield { key: keyOf(path), sizeBytes: seen.size, modifiedAt: seen.mtime };
       }
     },
 
@@ -69,6 +63,18 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
         const path = await orAbsent(hold(pathOf(key)));
         return path === undefined ? undefined : { path, [Symbol.asyncDispose]: () => letGo(path) };
       }),
+
+    async *unfinished() {
+      for (const name of await guard(root, () => readdir(pending))) {
+        const path = join(pending, name);
+        const seen = await guard(root, () => orAbsent(stat(path)));
+        // The time of the link itself: a name of old bytes that are being read is as old as its ctime.
+        if (seen !== undefined)
+          yield { name, startedAt: seen.ctime, discard: () => guard(root, () => rm(path, { force: true })) };
+      }
+    },
+
+    now: async () => new Date(),
 
     [Symbol.dispose]: () => index.close(),
   };
@@ -119,16 +125,30 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
 
   type Pending = { readonly path: string; readonly sha256: string; readonly durable: boolean };
 
-  async function writePending(body: ObjectBody, durable: boolean): Promise<Pending> {
+  /** A second name for an object's bytes, which are never written again: checked, and made to last. */
+  async function takeOver(body: Extract<ObjectBody, { from: string }>, durable: boolean): Promise<Pending> {
+    const path = join(pending, randomUUID());
+    if ((await orAbsent(linkOrCopy(pathOf(body.from), path))) === undefined) {
+      throw new StoreUnavailable(`${body.from} is gone from the store ${root}`);
+    }
+    try {
+      refuseOtherBytes(body.from, body.sha256, await hashFile(path));
+      if (durable) await sync(path);
+      return { path, sha256: body.sha256, durable };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  async function writePending(body: Exclude<ObjectBody, { from: string }>, durable: boolean): Promise<Pending> {
     const path = join(pending, randomUUID());
     try {
       const hash = createHash("sha256");
       const source = "text" in body ? Readable.from([Buffer.from(body.text)]) : createReadStream(body.path);
       await pipeline(source, hashingPassThrough(hash), createWriteStream(path, { flags: "wx", flush: durable }));
       const sha256 = hash.digest("hex");
-      if (!("text" in body) && sha256 !== body.sha256) {
-        throw new StoreUnavailable(`${body.path} was expected to have the sha256 ${body.sha256}, but it has ${sha256}`);
-      }
+      if (!("text" in body)) refuseOtherBytes(body.path, body.sha256, sha256);
       return { path, sha256, durable };
     } catch (error) {
       await rm(path, { force: true });
@@ -142,7 +162,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
       try {
         await makeFolder(dirname(path));
         const placed = needsLock(options) ? await replace(key, path, written, options) : await create(path, written);
-        if (placed && written.durable) await syncFolder(dirname(path));
+        if (placed && written.durable) await sync(dirname(path));
         return placed;
       } catch (error) {
         // Another writer's delete took the empty folder away in between.
@@ -234,8 +254,25 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+/** Links where the kernel allows it: it protects files of other users from links. */
+async function linkOrCopy(from: string, to: string): Promise<true> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (errorCode(error) !== "EPERM") throw error;
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  }
+  return true;
+}
+
+function refuseOtherBytes(what: string, expected: string, sha256: string): void {
+  if (sha256 === expected) return;
+  throw new StoreUnavailable(`${what} was expected to have the sha256 ${expected}, but it has ${sha256}`);
+}
+
+/** A file or a folder. */
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {
@@ -269,7 +306,10 @@ async function guard<T>(root: string, operation: () => Promise<T> | T): Promise<
     return await operation();
   } catch (error) {
     if (error instanceof StoreUnavailable) throw error;
-    const reason = sentences[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
+    const reason =
+      sentences[errorCode(error) ?? ""] ??
+      indexFault(error) ??
+      (error instanceof Error ? error.message : String(error));
     throw new StoreUnavailable(`the store ${root} must be a folder that can be written: ${reason}`, { cause: error });
   }
 }

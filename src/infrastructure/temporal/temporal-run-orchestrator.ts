@@ -17,6 +17,7 @@ import {
   isFailureCode,
   StoreUnavailable,
 } from "../../domain/model/failure.ts";
+import { parseRunId, type RunId } from "../../domain/value-object/run-id.ts";
 import { workflowIdOf } from "../../domain/value-object/run-identity.ts";
 import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
 import type { RunOrchestrator, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
@@ -24,11 +25,12 @@ import { serverFailure } from "./connection.ts";
 
 const workflowType = "runAnalysis";
 const cancelLimitMs = 30_000;
+const runsInQuery = 50;
 
 /** Runs as Temporal workflows, one id for a dataset and date. */
 export function createTemporalRunOrchestrator(connect: () => Promise<Client>, taskQueue: string): RunOrchestrator {
   return {
-    start: ({ dataset, date, mode }) =>
+    start: ({ dataset, date, mode, adopt }) =>
       translated(async () => {
         const client = await connect();
         const workflowId = workflowIdOf(dataset, date);
@@ -36,7 +38,7 @@ export function createTemporalRunOrchestrator(connect: () => Promise<Client>, ta
         const handle = await client.workflow.start(workflowType, {
           workflowId,
           taskQueue,
-          args: [{ dataset, date, mode }],
+          args: [{ dataset, date, mode, ...(adopt === true ? { adopt } : {}) }],
           workflowIdReusePolicy: "ALLOW_DUPLICATE",
           workflowIdConflictPolicy: "USE_EXISTING",
           staticSummary: `${dataset} ${date}${mode === "changed" ? "" : `, ${mode}`}`,
@@ -55,6 +57,21 @@ export function createTemporalRunOrchestrator(connect: () => Promise<Client>, ta
       translated(async () => {
         const client = await connect();
         return describe(client.workflow.getHandle(workflowIdOf(dataset, date)));
+      }),
+
+    liveRuns: (runIds) =>
+      translated(async () => {
+        const client = await connect();
+        const live = new Set<RunId>();
+        for (let start = 0; start < runIds.length; start += runsInQuery) {
+          const ids = runIds.slice(start, start + runsInQuery).map((id) => `"${id}"`);
+          // By the list, which lags: describing takes a workflow id, and the runs are known by their run ids.
+          for await (const run of client.workflow.list({ query: `RunId IN (${ids.join(", ")})` })) {
+            // Not "Running": a paused one has not ended either.
+            if (run.closeTime === undefined) live.add(parseRunId(run.runId));
+          }
+        }
+        return live;
       }),
   };
 }

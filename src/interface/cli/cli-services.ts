@@ -1,6 +1,7 @@
 import type { RunAnalysisUseCase } from "../../usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "../../usecase/ports/input/show-result-usecase.ts";
 import type { SubmitAnalysisUseCase } from "../../usecase/ports/input/submit-analysis-usecase.ts";
+import type { SweepUseCase } from "../../usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "../../usecase/ports/output/dataset-catalog.ts";
 
 /** What a command borrows; the program gives it back when the command ends. */
@@ -12,13 +13,22 @@ export type DoctorCheck = {
   readonly check: () => Promise<string>;
 };
 
+/** What a Temporal namespace has now, and what of it is new. */
+export type PreparedNamespace = {
+  readonly namespace: string;
+  /** Search attributes that were missing. */
+  readonly registered: readonly string[];
+  /** Of the daily sweep. */
+  readonly schedule: { readonly id: string; readonly outcome: "created" | "kept" };
+};
+
 /** Temporal's development server, a worker, and where asked for the API, in this process. */
 export type Development = {
   readonly address: string;
   readonly uiUrl: string;
   readonly apiUrl: string | undefined;
   readonly dbFile: string;
-  readonly storeFolder: string;
+  readonly storeUrl: string;
   readonly submit: SubmitAnalysisUseCase;
   readonly show: ShowResultUseCase;
   /** Rejects when one of the parts ends by itself. */
@@ -29,11 +39,12 @@ export type Development = {
 export interface CliServices {
   readonly version: string;
   catalog(): Promise<DatasetCatalog>;
-  run(): Borrowed<{ readonly useCase: RunAnalysisUseCase }>;
+  /** With the clock of the store, which gives a run its fence. */
+  run(): Borrowed<{ readonly useCase: RunAnalysisUseCase; now(): Promise<Date> }>;
   show(): Borrowed<{ readonly useCase: ShowResultUseCase }>;
   submit(): Borrowed<{ readonly useCase: SubmitAnalysisUseCase }>;
-  /** Registers what a Temporal namespace needs; returns what was new. */
-  setup(): Promise<{ readonly namespace: string; readonly registered: readonly string[] }>;
+  sweep(): Borrowed<{ readonly useCase: SweepUseCase }>;
+  setup(): Promise<PreparedNamespace>;
   doctor(): readonly DoctorCheck[];
   dev(onProgress: (sentence: string) => void): Borrowed<Development>;
   /** As `dev`, on free ports, without the API, with the service's own definitions. */

@@ -51,7 +51,7 @@ async function runDays(
 }
 
 async function tell(
-  { show, storeFolder, dbFile }: Development,
+  { show, storeUrl, dbFile }: Development,
   outputs: readonly RunAnalysisOutput[],
   say: (text: string) => void,
   width: number,
@@ -65,10 +65,10 @@ async function tell(
   say(`\nThe first ${shownRows} of ${manifest.result.rows} carriers on ${shownDay}:`);
   const table = rows.map((row) => columns.map((column) => row[column] ?? null));
   say(printTable(columns, table, width));
-  say(`\nHow that result came to be, ${storeFolder}/${dataset}/${shownDay}/manifest.json:`);
+  say(`\nHow that result came to be, ${storeUrl}/${dataset}/${shownDay}/manifest.json:`);
   say(printJson(manifest, 2));
   say(`
-The results are ordinary Parquet files:  ${storeFolder}/${dataset}/<date>/result.parquet
+The results are ordinary Parquet files:  ${storeUrl}/${dataset}/<date>/result.parquet
 One more look at a result:               npm run analysis -- show ${dataset} ${shownDay}
 The runs in Temporal's own pages:        npm run analysis -- dev    (its database is kept in ${dbFile})`);
 }

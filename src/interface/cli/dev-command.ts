@@ -10,19 +10,19 @@ export async function dev(
   signal: AbortSignal,
 ): Promise<void> {
   await using development = await services.dev((sentence) => streams.err(`${sentence}\n`));
-  const { address, uiUrl, apiUrl, storeFolder } = development;
-  streams.out(json ? `${printJson({ address, uiUrl, apiUrl, storeFolder })}\n` : describe(development));
+  const { address, uiUrl, apiUrl, storeUrl } = development;
+  streams.out(json ? `${printJson({ address, uiUrl, apiUrl, storeUrl })}\n` : describe(development));
   await Promise.race([aborted(signal), development.failed]);
   streams.err("stopping\n");
 }
 
-function describe({ address, uiUrl, apiUrl, dbFile, storeFolder }: Development): string {
+function describe({ address, uiUrl, apiUrl, dbFile, storeUrl }: Development): string {
   const elsewhere = address === "127.0.0.1:7233" ? "" : `TEMPORAL_ADDRESS=${address} `;
   return `
   Temporal   ${address}
   Runs       ${uiUrl}/namespaces/default/workflows
   API        ${apiUrl}
-  Results    ${storeFolder}
+  Results    ${storeUrl}
   Database   ${dbFile}
 
 Start a run from another terminal:

@@ -6,6 +6,7 @@ import { printJson } from "../presenter/json-presenter.ts";
 import { createProgress } from "../presenter/progress-presenter.ts";
 import { printResult, printTable } from "../presenter/result-presenter.ts";
 import { printRun } from "../presenter/run-presenter.ts";
+import { printSweep } from "../presenter/sweep-presenter.ts";
 import { aborted } from "../stop-requested.ts";
 import type { CliServices, CliStreams } from "./cli-services.ts";
 import { demo } from "./demo-command.ts";
@@ -13,7 +14,14 @@ import { dev } from "./dev-command.ts";
 import { doctor } from "./doctor-command.ts";
 
 type JsonOption = { readonly json?: true };
-type ModeOption = JsonOption & { readonly mode?: string };
+type SweepOptions = JsonOption & {
+  readonly olderThan?: number;
+  readonly dryRun?: boolean;
+  readonly withoutTemporal?: boolean;
+};
+type ModeOption = JsonOption & { readonly mode?: string; readonly adopt?: boolean };
+
+const adoptDescription = "replace an object at the result's key that this service did not write";
 
 /**
  * Carries out one command line.
@@ -66,9 +74,11 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
 
   command("run <dataset> <date>", "calculate and publish one date in this process; needs no server")
     .option("--mode <mode>", "changed, missing or force")
-    .action(async (dataset: string, date: string, { json, mode }: ModeOption) => {
+    .option("--adopt", adoptDescription)
+    .action(async (dataset: string, date: string, { json, mode = "", adopt = false }: ModeOption) => {
       await using run = await services.run();
-      const input = { dataset, date, mode: mode ?? "", runId: randomUUID(), fence: new Date().toISOString() };
+      const fence = (await run.now()).toISOString();
+      const input = { dataset, date, mode, adopt, runId: randomUUID(), fence };
       const output = await run.useCase
         .run(input, { signal, onStep: (step) => progress.show(`${dataset} ${date}: ${step}`) })
         .finally(progress.clear);
@@ -77,10 +87,11 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
 
   command("submit <dataset> <date>", "hand one date to Temporal and wait for its end")
     .option("--mode <mode>", "changed, missing or force")
+    .option("--adopt", adoptDescription)
     .option("--no-wait", "return when the run is accepted")
     .action(async (dataset: string, date: string, options: ModeOption & { readonly wait: boolean }) => {
       await using submit = await services.submit();
-      const request = { dataset, date, mode: options.mode ?? "" };
+      const request = { dataset, date, mode: options.mode ?? "", adopt: options.adopt ?? false };
       const run = await untilStopped(submit.useCase.submit(request), signal);
       if (!options.wait) {
         print(options.json ? printJson(run) : `${dataset} ${date} submitted as ${run.workflowId}, run ${run.runId}`);
@@ -117,14 +128,30 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
     doctor(services.doctor(), json === true, print),
   );
 
-  command("setup", "register the search attributes in the Temporal namespace; may be repeated").action(
+  command("setup", "search attributes and the daily sweep in the Temporal namespace; may be repeated").action(
     async ({ json }: JsonOption) => {
       const result = await services.setup();
-      const what =
-        result.registered.length === 0 ? "nothing was missing" : `registered ${result.registered.join(", ")}`;
-      print(json ? printJson(result) : `namespace ${result.namespace}: ${what}`);
+      const { namespace, registered, schedule } = result;
+      const attributes =
+        registered.length === 0 ? "no search attribute was missing" : `registered ${registered.join(", ")}`;
+      const sentence = `namespace ${namespace}: ${attributes}; ${schedule.outcome} the schedule ${schedule.id}`;
+      print(json ? printJson(result) : sentence);
     },
   );
+
+  command("sweep", "remove what crashes left behind, and refused results, when they are old")
+    .option("--older-than <hours>", "keep what is younger, and what a live run owns in any case", parseHours)
+    .option("--dry-run", "remove nothing, only tell")
+    .option("--without-temporal", "go by age alone: nothing may be running that is younger")
+    .action(async ({ json, olderThan, dryRun = false, withoutTemporal = false }: SweepOptions) => {
+      await using sweep = await services.sweep();
+      const limit = olderThan === undefined ? {} : { olderThanHours: olderThan };
+      progress.show("sweeping");
+      const report = await sweep.useCase
+        .sweep({ ...limit, dryRun, byAgeAlone: withoutTemporal }, { signal })
+        .finally(progress.clear);
+      print(json ? printJson(report) : printSweep(report, streams.width));
+    });
 
   command("dev", "Temporal's development server, a worker and the API, until Ctrl-C").action(({ json }: JsonOption) =>
     dev(services, json === true, streams, signal),
@@ -139,6 +166,11 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
 
 function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a number of rows.");
+  return Number(text);
+}
+
+function parseHours(text: string): number {
+  if (!/^\d{1,6}(?:\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError("expected a number of hours.");
   return Number(text);
 }
 

@@ -4,13 +4,13 @@ import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts
 import type { RunAnalysisUseCase, StepControl } from "../../usecase/ports/input/run-analysis-usecase.ts";
 
 /**
- * One run from the environment: DATASET, TARGET_DATE, and where given MODE, RUN_ID and FENCE. Without RUN_ID and FENCE
+ * One run from the environment: DATASET, TARGET_DATE, and where given MODE, ADOPT, RUN_ID and FENCE. Without RUN_ID and FENCE
  * the run is one of its own that begins now.
  */
-export function runJob(
+export async function runJob(
   useCase: RunAnalysisUseCase,
   env: NodeJS.ProcessEnv,
-  now: Date,
+  now: () => Promise<Date>,
   control: StepControl = {},
 ): Promise<RunAnalysisOutput> {
   const input: RunAnalysisInput = {
@@ -18,7 +18,8 @@ export function runJob(
     date: env["TARGET_DATE"] ?? "",
     mode: env["MODE"] ?? "",
     runId: env["RUN_ID"] || randomUUID(),
-    fence: env["FENCE"] || now.toISOString(),
+    fence: env["FENCE"] || (await now()).toISOString(),
+    adopt: env["ADOPT"] === "true",
   };
   return useCase.run(input, control);
 }

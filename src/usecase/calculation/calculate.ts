@@ -14,12 +14,12 @@ import {
   violationCounts,
 } from "../../domain/service/contract-service.ts";
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
-import { engineSentence, type LocalFile, scan } from "./scan-service.ts";
+import { engineSentence, type InputFile, scan, throwIfUnavailable } from "./scan-service.ts";
 
 export type CalculationOrder = {
   readonly definition: DatasetDefinition;
   readonly date: TargetDate;
-  readonly files: readonly LocalFile[];
+  readonly files: readonly InputFile[];
   /** Where the result is written; must not exist. */
   readonly resultPath: string;
 };
@@ -27,7 +27,8 @@ export type CalculationOrder = {
 /**
  * Scan, contract, analysis, ordered Parquet, audit of what was written. Streaming: memory follows the analysis, not the
  * size of the input. A result that fails its checks is returned with them.
- * @throws InputInvalid when the bytes break the contract; Crashed when the analysis cannot run
+ * @throws InputInvalid when the bytes break the contract; SourceUnavailable when the server of a file that is read in
+ * place does not give them; Crashed when the analysis cannot run
  */
 export async function calculate({ definition, date, files, resultPath }: CalculationOrder): Promise<Calculation> {
   const conformed: ConformedFile[] = [];
@@ -44,6 +45,7 @@ export async function calculate({ definition, date, files, resultPath }: Calcula
       notes: conformed.flatMap((file) => file.notes),
     };
   } catch (error) {
+    throwIfUnavailable(error, files);
     await explainInput(definition, conformed);
     if (error instanceof AnalysisFailure) throw error;
     throw new Crashed(`the analysis of ${definition.id} failed: ${engineSentence(error)}`, { cause: error });
@@ -110,7 +112,7 @@ async function auditRows(definition: DatasetDefinition, files: readonly Conforme
 
 /**
  * Tells whether the input is at fault for a failed query, by reading it without the analysis.
- * @throws InputInvalid when it is
+ * @throws InputInvalid when it is; SourceUnavailable when that cannot be seen
  */
 async function explainInput(definition: DatasetDefinition, files: readonly ConformedFile[]): Promise<void> {
   for (const file of files) {
@@ -135,6 +137,7 @@ async function countViolations(
     const query = violations.length === 0 ? file.frame.select(pl.len()) : violationCounts(file.frame, violations);
     return firstRow(await query.collect(rowPlan(definition)));
   } catch (cause) {
+    throwIfUnavailable(cause, [file]);
     const sentence = engineSentence(cause);
     throw new InputInvalid(`${file.uri} cannot be read: ${await namingColumn(definition, file, sentence)}`, { cause });
   }

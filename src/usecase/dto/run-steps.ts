@@ -1,4 +1,4 @@
-import type { StagedResult } from "../../domain/model/analysis-result.ts";
+import type { StagedResult, Steps } from "../../domain/model/analysis-result.ts";
 import type { InspectedInput, PinnedInput } from "../../domain/value-object/fingerprint.ts";
 import type { RunAnalysisOutput } from "./run-analysis-output.ts";
 
@@ -16,7 +16,7 @@ export type Inspected =
       readonly kind: "inspected";
       readonly inputs: readonly InspectedInput[];
       readonly limits: RunLimits;
-      readonly inspectMs: number;
+      readonly steps: Pick<Steps, "inspect">;
     };
 
 export type Loaded =
@@ -26,9 +26,8 @@ export type Loaded =
 /** The pinned input: a reference, never rows. */
 export type LoadedDataset = {
   readonly inputs: readonly PinnedInput[];
-  readonly inspectMs: number;
-  readonly loadMs: number;
+  readonly steps: Pick<Steps, "inspect" | "load">;
 };
 
 /** The audited result that is not published yet: a reference, never rows. */
-export type AnalyzedDataset = LoadedDataset & { readonly staged: StagedResult; readonly analyzeMs: number };
+export type AnalyzedDataset = Omit<LoadedDataset, "steps"> & { readonly staged: StagedResult; readonly steps: Steps };

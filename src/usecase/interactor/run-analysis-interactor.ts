@@ -1,17 +1,17 @@
 import { dirname } from "node:path";
-import type { Manifest } from "../../domain/model/analysis-result.ts";
+import type { Manifest, StagedResult, StepFacts } from "../../domain/model/analysis-result.ts";
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
-import { ChecksFailed } from "../../domain/model/failure.ts";
+import { AnalysisFailure, ChecksFailed, InputChanged } from "../../domain/model/failure.ts";
 import { isOlder } from "../../domain/value-object/fence.ts";
 import { compareInputs } from "../../domain/value-object/fingerprint.ts";
 import { type ParsedRun, parseRunAnalysisInput } from "../dto/run-analysis-input.ts";
 import type { RunAnalysisOutput, RunOutcome } from "../dto/run-analysis-output.ts";
 import type { RunLimits } from "../dto/run-steps.ts";
 import type { RunAnalysisUseCase } from "../ports/input/run-analysis-usecase.ts";
-import type { Analyzer } from "../ports/output/analyzer.ts";
+import type { AnalysisOrder, Analyzer } from "../ports/output/analyzer.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
 import type { DatasetLoader, LoadRequest } from "../ports/output/dataset-loader.ts";
-import type { ManifestDraft, ResultRepository } from "../ports/output/result-repository.ts";
+import type { Foreign, ManifestDraft, ResultRepository } from "../ports/output/result-repository.ts";
 
 export type RunAnalysisPorts = {
   readonly catalog: DatasetCatalog;
@@ -20,6 +20,8 @@ export type RunAnalysisPorts = {
   readonly repository: ResultRepository;
   readonly engine: Manifest["engine"];
   readonly heartbeatTimeoutMs: number;
+  /** The most that this process has held so far. */
+  readonly peakMemoryBytes: () => number;
 };
 
 export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysisUseCase {
@@ -30,14 +32,14 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const started = performance.now();
       const run = parseRunAnalysisInput(input);
       const entry = catalog.get(run.dataset);
-      const published = await repository.findPublished(run.dataset, run.date);
+      const published = await findPublished(run);
       const settled = published === undefined ? undefined : await settle(run, published);
       if (settled !== undefined) return { kind: "done", output: settled };
       const inputs = await loader.inspect(loadRequest(run, entry), published?.inputs ?? [], control?.signal);
       if (isUnchanged(run, entry, published, inputs)) {
         return { kind: "done", output: outputOf("unchanged", published) };
       }
-      return { kind: "inspected", inputs, limits: limitsOf(entry), inspectMs: since(started) };
+      return { kind: "inspected", inputs, limits: limitsOf(entry), steps: { inspect: since(started) } };
     },
 
     async load(input, inspected, control) {
@@ -45,20 +47,19 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const run = parseRunAnalysisInput(input);
       const entry = catalog.get(run.dataset);
       const inputs = await loader.load(loadRequest(run, entry), inspected.inputs, control?.signal);
-      const published = await repository.findPublished(run.dataset, run.date);
+      const published = await findPublished(run);
       if (isUnchanged(run, entry, published, inputs)) {
         await repository.discardStaged(run.runId);
         return { kind: "done", output: outputOf("unchanged", published) };
       }
-      return { kind: "loaded", inputs, inspectMs: inspected.inspectMs, loadMs: since(started) };
+      return { kind: "loaded", inputs, steps: { ...inspected.steps, load: since(started) } };
     },
 
-    async analyze(input, { inputs, inspectMs, loadMs }, control) {
+    async analyze(input, { inputs, steps }, control) {
       const started = performance.now();
       const run = parseRunAnalysisInput(input);
       const entry = catalog.get(run.dataset);
-      const staged = await analyzer.analyze({ run, entry, inputs }, control?.signal);
-      await loader.verify(inputs, control?.signal);
+      const staged = await analyzePinned({ run, entry, inputs }, control?.signal);
       const failed = staged.checks.filter((check) => !check.passed);
       if (failed.length > 0) {
         const reasons = failed.map((check) => `${check.name}: ${check.observed}, expected ${check.expected}`);
@@ -69,12 +70,13 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
           },
         );
       }
-      return { inputs, inspectMs, loadMs, staged, analyzeMs: since(started) };
+      const { ms } = since(started);
+      return { inputs, staged, steps: { ...steps, analyze: { ms, peakMemoryBytes: staged.peakMemoryBytes } } };
     },
 
     async save(input, analyzed) {
       const run = parseRunAnalysisInput(input);
-      const { staged, inputs, inspectMs, loadMs, analyzeMs } = analyzed;
+      const { staged, inputs, steps } = analyzed;
       const draft: ManifestDraft = {
         dataset: run.dataset,
         date: run.date,
@@ -93,10 +95,9 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
         },
         checks: staged.checks,
         engine,
-        timings: { inspectMs, loadMs, analyzeMs },
-        peakMemoryBytes: staged.peakMemoryBytes,
+        steps,
       };
-      const { outcome, manifest } = await repository.publish(draft, run.mode);
+      const { outcome, manifest } = await repository.publish(draft, run.mode, foreignIn(run));
       await repository.discardStaged(run.runId);
       return outputOf(outcome, manifest);
     },
@@ -116,6 +117,20 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
   };
   return useCase;
 
+  /** @throws InputChanged when the source changed meanwhile, whatever the engine made of that */
+  async function analyzePinned(order: AnalysisOrder, signal: AbortSignal | undefined): Promise<StagedResult> {
+    const staged = await analyzer.analyze(order, signal).catch(async (error: unknown) => {
+      if (mayComeOfChange(error)) await loader.verify(order.inputs, signal).catch(throwIfChanged);
+      throw error;
+    });
+    await loader.verify(order.inputs, signal);
+    return staged;
+  }
+
+  function findPublished(run: ParsedRun): Promise<Manifest | undefined> {
+    return repository.findPublished(run.dataset, run.date, foreignIn(run));
+  }
+
   /** The answer that what is published gives by itself: this run has committed, a later one has, or anything will do. */
   async function settle(run: ParsedRun, published: Manifest): Promise<RunAnalysisOutput | undefined> {
     if (published.runId === run.runId) return outputOf("published", published);
@@ -124,6 +139,11 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       return committed === undefined ? outputOf("superseded", published) : outputOf("published", committed);
     }
     return run.mode === "missing" ? outputOf("skipped", published) : undefined;
+  }
+
+  function since(started: number): StepFacts {
+    const ms = Math.round((performance.now() - started) * 10) / 10;
+    return { ms, peakMemoryBytes: ports.peakMemoryBytes() };
   }
 
   function limitsOf({ definition }: CatalogEntry): RunLimits {
@@ -149,13 +169,23 @@ function isUnchanged(
 }
 
 function loadRequest(run: ParsedRun, { definition, file }: CatalogEntry): LoadRequest {
-  return { dataset: run.dataset, date: run.date, runId: run.runId, source: definition.source, folder: dirname(file) };
+  const { source, format } = definition;
+  return { dataset: run.dataset, date: run.date, runId: run.runId, source, format, folder: dirname(file) };
 }
 
 function outputOf(outcome: RunOutcome, manifest: Manifest): RunAnalysisOutput {
   return { dataset: manifest.dataset, date: manifest.date, outcome, rows: manifest.result.rows, manifest };
 }
 
-function since(started: number): number {
-  return Math.round((performance.now() - started) * 10) / 10;
+function foreignIn({ adopt }: ParsedRun): Foreign {
+  return adopt ? "ignored" : "refused";
+}
+
+/** After a time-out there is no time left to look. */
+function mayComeOfChange(error: unknown): boolean {
+  return error instanceof AnalysisFailure && error.code !== "timed-out";
+}
+
+function throwIfChanged(error: unknown): void {
+  if (error instanceof InputChanged) throw error;
 }

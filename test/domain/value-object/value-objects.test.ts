@@ -125,8 +125,22 @@ describe("inputs of now and then", () => {
     expect(compareInputs([file("a", { etag: '"v2"' })], then)).toBe("unknown");
   });
 
-  it("are never proven by size or time", () => {
-    const hint = { sizeBytes: 1, modifiedAt: "2026-01-01T00:00:00.000Z" };
+  it("are the same address by address where some have a sha256 and some a validator", () => {
+    const staged = file("a", { sha256: "1", etag: '"v1"' });
+    const inPlace = file("b", { etag: '"v1"' });
+    expect(compareInputs([inPlace, staged], [staged, inPlace])).toBe("same");
+    expect(compareInputs([file("a", { etag: '"v1"' }), inPlace], [staged, inPlace])).toBe("same");
+    expect(compareInputs([file("a", { sha256: "1" }), inPlace], [staged, inPlace])).toBe("same");
+    expect(compareInputs([staged, file("b", { etag: '"v2"' })], [staged, inPlace])).toBe("unknown");
+    expect(compareInputs([staged, file("b", {})], [staged, inPlace])).toBe("unknown");
+    expect(compareInputs([staged, file("b", {})], [staged, file("b", {})])).toBe("unknown");
+    expect(compareInputs([staged, file("c", { etag: '"v1"' })], [staged, inPlace])).toBe("unknown");
+    expect(compareInputs([file("a", { sha256: "2", etag: '"v1"' }), inPlace], [staged, inPlace])).toBe("unknown");
+    expect(compareInputs([staged], [staged, inPlace])).toBe("different");
+  });
+
+  it("are never proven by size, time or version", () => {
+    const hint = { sizeBytes: 1, modifiedAt: "2026-01-01T00:00:00.000Z", versionId: "v1" };
     expect(compareInputs([file("a", hint)], [file("a", { ...hint, sha256: "1" })])).toBe("unknown");
   });
 });

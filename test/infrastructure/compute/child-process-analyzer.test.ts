@@ -56,7 +56,9 @@ async function analyze(inputs: readonly Pick<PinnedInput, "location">[], definit
   const children = createWarmChildren({ main, spares: 0, definitions: [], env: process.env });
   onTestFinished(() => children[Symbol.asyncDispose]());
   const budget = createMemoryBudget(memoryMiB * 2 ** 20);
-  const analyzer = createChildProcessAnalyzer({ store, children, budget, scratchFolder: join(folder, "scratch") });
+  const scratchFolder = join(folder, "scratch");
+  const cloudOptions = () => Promise.reject(new Error("no input is read from S3"));
+  const analyzer = createChildProcessAnalyzer({ store, children, budget, scratchFolder, cloudOptions });
   const pins = inputs.map(({ location }, index) => ({
     uri: `https://data.example/${index}`,
     location,

@@ -185,7 +185,9 @@ describe("a calculation in a child", () => {
     const secret = { MY_SECRET: "x", AWS_SECRET_ACCESS_KEY: "x", LD_PRELOAD: "", NODE_OPTIONS: "--no-warnings" };
     const env = { ...process.env, ...secret, POLARS_MEMORY_PREFETCH: "none", POLARS_VERBOSE: "1" };
     const { result } = await calculating(leak, { children: forked({ env }) });
-    await expect(result).rejects.toThrow(/threw: POLARS_AUTO_STREAMING,POLARS_MAX_THREADS$/);
+    await expect(result).rejects.toThrow(
+      /threw: POLARS_AUTO_STREAMING,POLARS_CLOUD_MAX_RETRIES,POLARS_CLOUD_RETRY_TIMEOUT_MS,POLARS_MAX_THREADS$/,
+    );
   });
 
   it("refuses a definition that is not the one its parent knows", async () => {

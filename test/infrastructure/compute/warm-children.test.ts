@@ -103,8 +103,10 @@ describe("the environment of a child", () => {
     const { MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_, MALLOC_TOP_PAD_, ...others } = childEnvironment(parent, 3);
     expect(others).toEqual({
       PATH: "/bin",
-      HOME: "/home",
+      HOME: "/dev/null/home",
       TZ: "UTC",
+      POLARS_CLOUD_MAX_RETRIES: "4",
+      POLARS_CLOUD_RETRY_TIMEOUT_MS: "30000",
       POLARS_MAX_THREADS: "3",
       POLARS_AUTO_STREAMING: "1",
     });

@@ -6,21 +6,26 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BadRequest, InputChanged } from "../../../src/domain/model/failure.ts";
 import { createFileDatasetLoader } from "../../../src/infrastructure/loader/file-dataset-loader.ts";
 import { createRoutingDatasetLoader } from "../../../src/infrastructure/loader/routing-dataset-loader.ts";
+import { createS3DatasetLoader } from "../../../src/infrastructure/loader/s3-dataset-loader.ts";
 import type { DatasetLoader } from "../../../src/usecase/ports/output/dataset-loader.ts";
 import { datasetLoaderContract, requestFor, sha256Of } from "../../contract/dataset-loader.contract.ts";
 import { createHttpWorld, type HttpWorld } from "./http-world.ts";
+import { createS3World, type S3World } from "./s3-world.ts";
 
 let folder: string;
 let world: HttpWorld;
+let s3: S3World;
 let loader: DatasetLoader;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "routing-"));
   world = await createHttpWorld();
   world.serve(({ url }, response) => response.end(url));
-  loader = createRoutingDatasetLoader({ file: createFileDatasetLoader(), http: world.loader() });
+  s3 = await createS3World();
+  loader = createRoutingDatasetLoader({ file: createFileDatasetLoader(), http: world.loader(), s3: s3.loader() });
 });
 afterEach(async () => {
   await world[Symbol.asyncDispose]();
+  await s3[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -51,11 +56,38 @@ describe("the routing loader", () => {
     expect(inspected.map((input) => input.uri)).toEqual(pins.map((pin) => pin.uri));
   });
 
+  it("hands s3: addresses to their loader, without the secret that is for http", async () => {
+    await s3.put("a.csv", "a");
+    await s3.put("b.csv", "b");
+    const uri = [s3.uri("a.csv"), "file:./a.csv", `${world.first}/1`, s3.uri("b.csv")];
+    const request = requestFor({ uri, secret: "SOURCE_TOKEN" }, folder);
+    const pins = await loader.load(request, await loader.inspect(request, []));
+    expect(pins.map((pin) => pin.sha256)).toEqual(["a", "a.csv", "/1", "b"].map(sha256Of));
+    expect(pins.map((pin) => pin.uri)).toEqual([uri[0], pathToFileURL(join(folder, "a.csv")).href, uri[2], uri[3]]);
+    await expect(loader.verify(pins)).resolves.toBeUndefined();
+  });
+
+  it("asks for no S3 client while no address is s3:", async () => {
+    const client = () => Promise.reject(new Error("nobody needs it"));
+    const careful = createRoutingDatasetLoader({
+      file: createFileDatasetLoader(),
+      http: world.loader(),
+      s3: createS3DatasetLoader({ client, stage: async () => "" }),
+    });
+    const request = requestFor(mixed(), folder);
+    await careful.verify(await careful.load(request, await careful.inspect(request, [])));
+  });
+
   it("verifies what was read in place among what was staged", async () => {
     const pins = await loader.load(requestFor(mixed(), folder), []);
     await expect(loader.verify(pins)).resolves.toBeUndefined();
     await writeFile(join(folder, "a.csv"), "other");
     await expect(loader.verify(pins)).rejects.toThrow(InputChanged);
+    await s3.put("p.parquet", "PAR1 one");
+    const parquet = await loader.load(requestFor({ uri: s3.uri("p.parquet") }, folder, "parquet"), []);
+    await expect(loader.verify(parquet)).resolves.toBeUndefined();
+    await s3.put("p.parquet", "PAR1 two");
+    await expect(loader.verify(parquet)).rejects.toThrow(InputChanged);
   });
 
   it("lets a redirect reach any host that the source names, whichever address it starts from", async () => {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
 import { StoreUnavailable, StoreUnsafe } from "../../../src/domain/model/failure.ts";
 import { parseRunId } from "../../../src/domain/value-object/run-id.ts";
@@ -17,6 +17,8 @@ import {
   type RepositoryWorld,
   resultRepositoryContract,
 } from "../../contract/result-repository.contract.ts";
+import { createMemoryObjectStore } from "../../fakes/memory-object-store.ts";
+import { openTestStore } from "../../support/s3.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const layout = createResultLayout("{dataset}/{date}/result.parquet", ["sales"]);
@@ -39,6 +41,10 @@ function worldOf(store: ObjectStore, folder: string, resultLayout = layout): Rep
 resultRepositoryContract("over a folder", async () =>
   worldOf(await openFileObjectStore(await tempFolder()), await tempFolder()),
 );
+
+resultRepositoryContract("over memory", async () => worldOf(createMemoryObjectStore(), await tempFolder()));
+
+resultRepositoryContract("over S3", async () => worldOf(await openTestStore(inject("s3")), await tempFolder()));
 
 describe("the repository over an object store", () => {
   it("points with manifest.json at what is published, and keeps each manifest once", async () => {
@@ -185,7 +191,52 @@ describe("the repository over an object store", () => {
     await store.put("sales/2026-02-05/result.parquet", { text: "somebody else's" });
     const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
     await expect(world.repository.publish(draft, "force")).rejects.toThrow(StoreUnsafe);
+    await expect(world.repository.findPublished(dataset, date)).rejects.toThrow(
+      /^sales\/2026-02-05\/result\.parquet was not written by this service: it has 15 bytes of 20.*Z, without metadata\. Move it away, take it over with --adopt, or set another RESULT_KEY$/,
+    );
     expect(await store.text("sales/2026-02-05/result.parquet")).toBe("somebody else's");
+  });
+
+  it("says what a foreign object tells of itself", async () => {
+    const store = await openTestStore(inject("s3"));
+    const world = worldOf(store, await tempFolder());
+    await store.put(
+      "sales/2026-02-05/result.parquet",
+      { text: "x" },
+      { metadata: { owner: "finance", job: "nightly" } },
+    );
+    await expect(world.repository.findPublished(dataset, date)).rejects.toThrow(
+      /with the metadata (owner=finance, job=nightly|job=nightly, owner=finance)/,
+    );
+  });
+
+  it("takes a foreign object over where asked, once, and never another dataset's result", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    await store.put("sales/2026-02-05/result.parquet", { text: "somebody else's" });
+    expect(await world.repository.findPublished(dataset, date, "ignored")).toBeUndefined();
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const { outcome, manifest } = await world.repository.publish(draft, "missing", "ignored");
+    expect([outcome, manifest.previous]).toEqual(["published", null]);
+    expect(await world.repository.findPublished(dataset, date)).toEqual(manifest);
+    const older = await draftOf(world, { fence: "2026-02-06T05:00:00.000Z" });
+    expect((await world.repository.publish(older, "force", "ignored")).outcome).toBe("superseded");
+
+    const shared = worldOf(store, await tempFolder(), createResultLayout("sales/{date}/result.parquet", ["returns"]));
+    const other = await draftOf(shared, { fence: "2026-02-06T07:00:00.000Z", dataset: "returns" });
+    await expect(shared.repository.publish(other, "force", "ignored")).rejects.toThrow(/holds the result of sales/);
+  });
+
+  it("refuses a result that is larger than what the store is safe for", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
+    const careful = createObjectResultRepository(store, layout, draft.result.sizeBytes - 1);
+    await expect(careful.publish(draft, "changed")).rejects.toThrow(StoreUnsafe);
+    await expect(careful.publish(draft, "changed")).rejects.toThrow(
+      /^the result of sales 2026-02-05 has \d+ bytes, and /,
+    );
+    expect(await world.repository.findPublished(dataset, date)).toBeUndefined();
   });
 
   it("refuses to replace the result of another dataset", async () => {

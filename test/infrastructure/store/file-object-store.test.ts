@@ -77,7 +77,6 @@ describe("the folder as a store", () => {
         () => store.put(key, { text: "x" }),
         () => store.put(key, { text: "x" }, { condition: { ifAbsent: true } }),
         () => store.text(key),
-        () => store.get(key),
         () => store.head(key),
         () => store.local(key),
         () => store.delete(key),

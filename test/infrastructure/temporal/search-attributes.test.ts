@@ -32,11 +32,11 @@ test("a worker and doctor refuse a namespace without the search attributes until
 
   expect(await service.run("cli", ["setup"])).toMatchObject({
     status: 0,
-    out: `namespace ${namespace}: registered AnalysisDataset, AnalysisDate\n`,
+    out: `namespace ${namespace}: registered AnalysisDataset, AnalysisDate; created the schedule sweep\n`,
   });
   expect(await service.run("cli", ["setup"])).toMatchObject({
     status: 0,
-    out: `namespace ${namespace}: nothing was missing\n`,
+    out: `namespace ${namespace}: no search attribute was missing; kept the schedule sweep\n`,
   });
   await service.worker();
   const well = await service.run("cli", ["doctor"]);

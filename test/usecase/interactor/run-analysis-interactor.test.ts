@@ -1,5 +1,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { BadRequest, ChecksFailed, InputMissing, UnknownDataset } from "../../../src/domain/model/failure.ts";
+import {
+  BadRequest,
+  ChecksFailed,
+  Crashed,
+  InputChanged,
+  InputInvalid,
+  InputMissing,
+  SourceUnavailable,
+  TimedOut,
+  UnknownDataset,
+} from "../../../src/domain/model/failure.ts";
 import type { RunAnalysisInput } from "../../../src/usecase/dto/run-analysis-input.ts";
 import { createRunAnalysisInteractor } from "../../../src/usecase/interactor/run-analysis-interactor.ts";
 import type { RunAnalysisUseCase } from "../../../src/usecase/ports/input/run-analysis-usecase.ts";
@@ -131,5 +141,39 @@ describe("a run", () => {
       kind: "inspected",
       limits: { timeLimitSeconds: 60, heartbeatTimeoutMs: 1_000 },
     });
+  });
+});
+
+describe("a calculation that fails", () => {
+  const run = (failure: Error, verify: () => Promise<void>) => {
+    const ports = fakePorts(world);
+    const failing = createRunAnalysisInteractor({
+      ...ports,
+      analyzer: { analyze: () => Promise.reject(failure) },
+      loader: { ...ports.loader, verify },
+    });
+    return failing.run(input("r1", 6));
+  };
+  const failures = [new Crashed("SIGABRT"), new InputInvalid("no footer"), new SourceUnavailable("404")];
+
+  it.each(failures)(
+    "is a changed input where the source has changed, whatever the engine says: $code",
+    async (failure) => {
+      const changed = new InputChanged("replaced");
+      await expect(run(failure, () => Promise.reject(changed))).rejects.toBe(changed);
+    },
+  );
+
+  it.each(failures)("is what it is where the source is the same or cannot be asked: $code", async (failure) => {
+    await expect(run(failure, async () => {})).rejects.toBe(failure);
+    await expect(run(failure, () => Promise.reject(new SourceUnavailable("away")))).rejects.toBe(failure);
+  });
+
+  it("takes no time to look again after a time-out or a stop", async () => {
+    const verify = () => Promise.reject(new InputChanged("replaced"));
+    const late = new TimedOut("late");
+    await expect(run(late, verify)).rejects.toBe(late);
+    const reason = new Error("cancelled");
+    await expect(run(reason, verify)).rejects.toBe(reason);
   });
 });

@@ -27,6 +27,7 @@ function fakeOrchestrator(): RunOrchestrator {
       const run = runs.get(workflowIdOf(dataset, date));
       return run === undefined ? undefined : { ...run, status: "running", startedAt: "2026-02-06T06:00:00.000Z" };
     },
+    liveRuns: async () => new Set(),
   };
 }
 
@@ -45,8 +46,8 @@ describe("a run that is handed to the orchestrator", () => {
     });
     await useCase.submit({ dataset: "sales", date: "2026-02-06", mode: "force" });
     expect(asked).toEqual([
-      { dataset: "sales", date: "2026-02-05", mode: "changed" },
-      { dataset: "sales", date: "2026-02-06", mode: "force" },
+      { dataset: "sales", date: "2026-02-05", mode: "changed", adopt: false },
+      { dataset: "sales", date: "2026-02-06", mode: "force", adopt: false },
     ]);
   });
 

@@ -14,7 +14,7 @@ export interface Analyzer {
   /**
    * The staged result with the outcome of its checks; a result that fails them is staged too, for inspection.
    * @param signal ends the calculation at once
-   * @throws InputInvalid, OutOfMemory, TimedOut, Crashed, StoreUnavailable
+   * @throws InputInvalid, SourceUnavailable, OutOfMemory, TimedOut, Crashed, StoreUnavailable
    */
   analyze(order: AnalysisOrder, signal?: AbortSignal): Promise<StagedResult>;
 }

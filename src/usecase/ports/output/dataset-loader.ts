@@ -1,4 +1,4 @@
-import type { Source } from "../../../domain/model/dataset-definition.ts";
+import type { Format, Source } from "../../../domain/model/dataset-definition.ts";
 import type { DatasetId } from "../../../domain/value-object/dataset-id.ts";
 import type { InspectedInput, PinnedInput } from "../../../domain/value-object/fingerprint.ts";
 import type { RunId } from "../../../domain/value-object/run-id.ts";
@@ -9,6 +9,8 @@ export type LoadRequest = {
   readonly date: TargetDate;
   readonly runId: RunId;
   readonly source: Source;
+  /** What the bytes are, since some can be read in place. */
+  readonly format: Format;
   /** The folder that relative `file:` addresses start at. */
   readonly folder: string;
 };
@@ -27,7 +29,8 @@ export interface DatasetLoader {
   ): Promise<readonly InspectedInput[]>;
 
   /**
-   * Pins every file: bodies stream and are hashed on the way, a body that ends early is an error.
+   * Pins every file: bodies stream and are hashed on the way, a body that ends early is an error. What stays in place is
+   * pinned by its sha256 or by a strong validator.
    * @throws InputMissing, InputInvalid on a wrong checksum, InputChanged, SourceUnavailable, StoreUnavailable
    */
   load(

@@ -14,20 +14,27 @@ export type Publication = { readonly outcome: "published" | "superseded" | "skip
 /** A local copy of published bytes, gone when disposed. */
 export type LocalCopy = AsyncDisposable & { readonly path: string };
 
+/** What an object at the stable key that this service did not write counts as: an error (default), or as nothing. */
+export type Foreign = "refused" | "ignored";
+
 /** Holds the published results and their history. A reader of the stable key sees one whole audited result, always. */
 export interface ResultRepository {
-  /** What readers see now, or nothing. @throws StoreUnavailable, StoreUnsafe */
-  findPublished(dataset: DatasetId, date: TargetDate): Promise<Manifest | undefined>;
+  /**
+   * What readers see now, or nothing.
+   * @throws StoreUnavailable, StoreUnsafe
+   */
+  findPublished(dataset: DatasetId, date: TargetDate, foreign?: Foreign): Promise<Manifest | undefined>;
 
   /** What this run has committed already, though it may have been replaced since. @throws StoreUnavailable */
   findCommitted(dataset: DatasetId, date: TargetDate, runId: RunId): Promise<Manifest | undefined>;
 
   /**
    * Publishes staged bytes, unless a later run has published (`superseded`) or, in mode `missing`, anything is there
-   * (`skipped`). The same run may ask twice and gets the same answer.
+   * (`skipped`). The same run may ask twice and gets the same answer. A foreign object that is ignored
+   * is replaced.
    * @throws StoreUnavailable, StoreUnsafe
    */
-  publish(draft: ManifestDraft, mode: RunMode): Promise<Publication>;
+  publish(draft: ManifestDraft, mode: RunMode, foreign?: Foreign): Promise<Publication>;
 
   /** The bytes that the manifest describes. @throws InputMissing when they were replaced meanwhile */
   openResult(manifest: Manifest): Promise<LocalCopy>;

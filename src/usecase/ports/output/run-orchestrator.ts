@@ -1,10 +1,16 @@
 import type { FailureCode } from "../../../domain/model/failure.ts";
 import type { DatasetId } from "../../../domain/value-object/dataset-id.ts";
+import type { RunId } from "../../../domain/value-object/run-id.ts";
 import type { RunMode } from "../../../domain/value-object/run-mode.ts";
 import type { TargetDate } from "../../../domain/value-object/target-date.ts";
 import type { RunAnalysisOutput } from "../../dto/run-analysis-output.ts";
 
-export type RunRequest = { readonly dataset: DatasetId; readonly date: TargetDate; readonly mode: RunMode };
+export type RunRequest = {
+  readonly dataset: DatasetId;
+  readonly date: TargetDate;
+  readonly mode: RunMode;
+  readonly adopt?: boolean;
+};
 
 export type RunState = {
   readonly workflowId: string;
@@ -22,4 +28,9 @@ export interface RunOrchestrator {
   /** @throws what the run failed with */
   result(run: { readonly workflowId: string; readonly runId: string }): Promise<RunAnalysisOutput>;
   describe(dataset: DatasetId, date: TargetDate): Promise<RunState | undefined>;
+  /**
+   * Those of the runs that have not ended. One that has just begun may not be found, nor one that it does not know.
+   * @throws StoreUnavailable when it is away, without runs as well
+   */
+  liveRuns(runIds: readonly RunId[]): Promise<ReadonlySet<RunId>>;
 }

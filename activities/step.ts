@@ -1,0 +1,17 @@
+import { Context } from "@temporalio/activity";
+import { toTemporalFailure } from "./failure-translation.ts";
+
+const beatEveryMs = 500;
+
+/** Beats while the step works: a cancel reaches the worker in the answer to a heartbeat. */
+export async function step<T>(work: (control: { readonly signal: AbortSignal }) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), beatEveryMs);
+  try {
+    return await work({ signal: context.cancellationSignal });
+  } catch (error) {
+    throw context.cancellationSignal.aborted ? context.cancellationSignal.reason : toTemporalFailure(error);
+  } finally {
+    clearInterval(beat);
+  }
+}
