@@ -48,7 +48,7 @@ test.each(names)("the saved %s run carries the flags without which a replay sees
 });
 
 test.each(names)("a workflow that calls the activities in another order cannot go on with the %s run", async (name) => {
-  const workflowsPath = fileURLToPath(new URL("reordered-run-analysis.ts", import.meta.url));
+  const workflowsPath = fileURLToPath(new URL("reordered-workflows.ts", import.meta.url));
   const reordered = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("ERROR") });
   const replay = Worker.runReplayHistory({ workflowBundle: reordered }, await history(name));
   await expect(replay).rejects.toThrow(DeterminismViolationError);
