@@ -101,6 +101,7 @@ export function fakeRepository(world: World): ResultRepository {
   const live = () => world.history.at(-1);
   return {
     findPublished: async () => live(),
+    complete: async () => {},
     findCommitted: async (_dataset, _date, runId) => world.history.find((manifest) => manifest.runId === runId),
     async publish(draft, mode) {
       world.calls.push("repository.publish");

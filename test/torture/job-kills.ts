@@ -57,7 +57,7 @@ export async function killJobs(
     await world.newInput(date);
     const intent = world.intend(date);
     await kill(date, intent);
-    if (plan.again) {
+    if (plan.again && more()) {
       ledger.restarts += 1;
       if (await kill(date, intent)) ledger.secondKills += 1;
     }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InputMissing, StoreUnsafe } from "../../domain/model/failure.ts";
 import type { ResultRepository } from "../../usecase/ports/output/result-repository.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { findInHistory, type Place, publish, readPublished } from "./publication.ts";
+import { completePublication, findInHistory, type Place, publish, readPublished } from "./publication.ts";
 import { type ResultLayout, stagingOf } from "./result-layout.ts";
 
 /**
@@ -22,6 +22,7 @@ export function createObjectResultRepository(
   };
   return {
     findPublished: (dataset, date, foreign) => readPublished(place, dataset, date, foreign),
+    complete: (published) => completePublication(place, published),
     findCommitted: (dataset, date, runId) => findInHistory(place, dataset, date, runId),
     async publish(draft, mode, foreign = "refused") {
       const { sizeBytes } = draft.result;

@@ -138,20 +138,31 @@ async function commit(
   return await store.put(key, { from: stagedKey, sizeBytes, sha256 }, { condition, metadata });
 }
 
+/** Has manifest.json follow a commit whose writer was cut off before it did. */
+export async function completePublication(place: Place, published: Manifest): Promise<void> {
+  if (await isBehind(place, published)) await follow(place, published);
+}
+
 /** Moves manifest.json forward to this manifest, never back. */
-async function follow({ store, layout, pause }: Place, manifest: Manifest): Promise<void> {
+async function follow(place: Place, manifest: Manifest): Promise<void> {
+  const { store, layout, pause } = place;
   const key = layout.manifest(manifest.dataset, manifest.date);
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const seen = await store.head(key);
-    if (seen !== undefined) {
-      const text = await store.text(key);
-      const pointed = text === undefined ? undefined : readPointer(key, text);
-      if (pointed !== undefined && !isOlder(pointed, manifest)) return;
-    }
+    // Read after the look: what is replaced is what was seen, or nothing.
+    if (seen !== undefined && !(await isBehind(place, manifest))) return;
     const condition: PutCondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen.etag };
     if (await store.put(key, { text: printManifest(manifest) }, { condition })) return;
     await pause(attempt);
   }
+}
+
+/** Whether manifest.json names something older, or nothing that can be read. */
+async function isBehind({ store, layout }: Place, manifest: Manifest): Promise<boolean> {
+  const key = layout.manifest(manifest.dataset, manifest.date);
+  const text = await store.text(key);
+  const pointed = text === undefined ? undefined : readPointer(key, text);
+  return pointed === undefined || isOlder(pointed, manifest);
 }
 
 /** A pointer that cannot be read is replaced as one that is behind: the commit is what counts. */

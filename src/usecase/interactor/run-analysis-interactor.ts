@@ -34,9 +34,14 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const entry = catalog.get(run.dataset);
       const published = await findPublished(run);
       const settled = published === undefined ? undefined : await settle(run, published);
-      if (settled !== undefined) return { kind: "done", output: settled };
+      if (published !== undefined && settled !== undefined) {
+        await repository.complete(published);
+        await repository.discardStaged(run.runId);
+        return { kind: "done", output: settled };
+      }
       const inputs = await loader.inspect(loadRequest(run, entry), published?.inputs ?? [], control?.signal);
       if (isUnchanged(run, entry, published, inputs)) {
+        await repository.complete(published);
         return { kind: "done", output: outputOf("unchanged", published) };
       }
       return { kind: "inspected", inputs, limits: limitsOf(entry), steps: { inspect: since(started) } };

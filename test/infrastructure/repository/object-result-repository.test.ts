@@ -84,6 +84,26 @@ describe("the repository over an object store", () => {
     expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "")).toEqual(seen);
   });
 
+  it("lets whoever finds a result published put the pointer right", async () => {
+    const store = await openFileObjectStore(await tempFolder());
+    const world = worldOf(store, await tempFolder());
+    const pointer = async () => JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "");
+    const published = [];
+    for (const hour of ["06", "07"]) {
+      const draft = await draftOf(world, { fence: `2026-02-06T${hour}:00:00.000Z` });
+      published.push((await world.repository.publish(draft, "changed")).manifest);
+    }
+    const [first, second] = published as [Manifest, Manifest];
+    await store.put("sales/2026-02-05/manifest.json", { text: JSON.stringify(first) });
+    await world.repository.complete(second);
+    expect(await pointer()).toEqual(second);
+    await world.repository.complete(first);
+    expect(await pointer()).toEqual(second);
+    await store.delete("sales/2026-02-05/manifest.json");
+    await world.repository.complete(second);
+    expect(await pointer()).toEqual(second);
+  });
+
   it("never moves the pointer back, and replaces one that cannot be read", async () => {
     const store = await openFileObjectStore(await tempFolder());
     const world = worldOf(store, await tempFolder());

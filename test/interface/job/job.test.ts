@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createService, eventually, manyRowsCsv, type Service, slowFields, smallCsv } from "../../support/service.ts";
 
@@ -39,6 +41,25 @@ test("a job publishes under the run id and fence that it is given, and an older 
   const older = await service.run("job", [], { ...newer, RUN_ID: "r-2", FENCE: "2099-01-01T00:00:00.000Z" });
   expect(older.status).toBe(0);
   expect(JSON.parse(older.out)).toMatchObject({ outcome: "superseded", manifest: { runId: "r-1" } });
+});
+
+test("a job that was killed after its commit is completed by its next attempt, and by whoever finds it published", async () => {
+  const env = { ...totals, MODE: "force", RUN_ID: "r-3", FENCE: "2101-01-01T00:00:00.000Z" };
+  const { manifest } = JSON.parse((await service.run("job", [], env)).out);
+  const pointer = "totals/2026-01-01/manifest.json";
+  const staged = "_staging/r-3/token/result.parquet";
+  // Its next attempt removes what it has staged; another run leaves that to the sweep.
+  for (const [next, left] of [
+    [env, []],
+    [totals, [staged]],
+  ] as const) {
+    await rm(join(service.store, pointer));
+    await service.write(`../store/${staged}`, "left by a killed attempt");
+    expect((await service.run("job", [], next)).status).toBe(0);
+    expect(await service.json(pointer)).toEqual(manifest);
+    expect((await service.stored()).filter((path) => path.startsWith("_staging/"))).toEqual(left);
+  }
+  await rm(join(service.store, "_staging"), { recursive: true });
 });
 
 test.each([

@@ -25,6 +25,12 @@ export interface ResultRepository {
    */
   findPublished(dataset: DatasetId, date: TargetDate, foreign?: Foreign): Promise<Manifest | undefined>;
 
+  /**
+   * Completes a publication that was cut off after its commit, where that is so. Whoever finds it published may ask.
+   * @throws StoreUnavailable
+   */
+  complete(published: Manifest): Promise<void>;
+
   /** What this run has committed already, though it may have been replaced since. @throws StoreUnavailable */
   findCommitted(dataset: DatasetId, date: TargetDate, runId: RunId): Promise<Manifest | undefined>;
 
