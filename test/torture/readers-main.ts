@@ -11,7 +11,7 @@ import { dataset, dates, layout, openStore, type StoreAccess } from "./store-acc
 import { createWitness, type Fault, type Sight } from "./verdict.ts";
 import { throughAdapter, type WayToRead, withoutAdapter } from "./ways-to-read.ts";
 
-const betweenLooksMs = 25;
+const betweenLooksMs = 50;
 const openEvery = 20;
 
 // Ctrl-C reaches the whole group: the process that has started this one decides.

@@ -54,6 +54,7 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const inputs = await loader.load(loadRequest(run, entry), inspected.inputs, control?.signal);
       const published = await findPublished(run);
       if (isUnchanged(run, entry, published, inputs)) {
+        await repository.complete(published);
         await repository.discardStaged(run.runId);
         return { kind: "done", output: outputOf("unchanged", published) };
       }
