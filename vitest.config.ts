@@ -12,7 +12,7 @@ export default defineConfig({
     globals: false,
     // As the npm scripts have it: the hundreds of children that tests start take a third less time.
     env: { NODE_COMPILE_CACHE: "node_modules/.cache/node" },
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     // Node imports the sources as in production, so that the hooks of the dataset catalog see the definitions.
     experimental: { viteModuleRunner: false },

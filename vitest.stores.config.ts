@@ -8,6 +8,7 @@ export default defineConfig({
     ...base.test,
     include: ["test/stores/**/*.test.ts"],
     exclude: [],
+    testTimeout: 300_000,
     globalSetup: ["test/stores/global-setup.ts"],
   },
 });

@@ -36,7 +36,7 @@ describe("the service on S3", () => {
     expect(keys.filter((key) => /^flights\/2013-02-\d\d\/_manifests\/[^/]+\.json$/.test(key))).toHaveLength(7);
     expect(keys).toHaveLength(21);
     expect(await Array.fromAsync(store.unfinished())).toEqual([]);
-  });
+  }, 240_000);
 
   it("refuses an object that it did not write, says what it is, and takes it over where asked", async () => {
     const key = "flights/2013-02-08/result.parquet";

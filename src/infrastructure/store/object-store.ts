@@ -24,6 +24,8 @@ export type PutOptions = {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Whether the object survives a loss of power. Default: true. */
   readonly durable?: boolean;
+  /** For trials: a text's second half is sent when this has settled. A store that sends nothing does not wait. */
+  readonly secondHalf?: Promise<void>;
 };
 
 /** A write that began and has not ended: of a process that works on it, or of one that died. */
