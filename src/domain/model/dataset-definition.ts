@@ -71,6 +71,8 @@ export type Compute = {
 
 export const computeDefaults = { memoryMiB: 4096, timeLimitSeconds: 3600 } as const;
 
+export const dailyDefaults = { lagDays: 1, lateDays: 0 } as const;
+
 export type AnalysisContext = { readonly date: TargetDate };
 
 /** A named, daily-partitioned input with its contract and its analysis. */
@@ -89,13 +91,13 @@ export type DatasetDefinition<S extends Schema = Schema> = {
   /** Columns of the result that order it; together they name a row, so a repeat among them fails the audit. */
   readonly sortBy: readonly string[];
   readonly checks: readonly Check[];
-  /** A cron expression in `timeZone`, for a daily run. */
+  /** A cron expression of five fields in `timeZone`, for a daily run. */
   readonly schedule?: string;
-  /** The target date is the nominal local date minus this many days. Default: 1. */
+  /** The target date is the nominal local date minus this many days, at most 366. Default: 1. */
   readonly lagDays?: number;
   /** Local time `HH:MM` after which a date without a result is late. */
   readonly deadline?: string;
-  /** How many days back the daily run looks for changed inputs. Default: 0. */
+  /** How many days back the daily run looks for changed inputs, at most 366. Default: 0. */
   readonly lateDays?: number;
   /** Inputs above this size in bytes go to a cluster, where one is configured. */
   readonly largeBytes?: number;

@@ -4,6 +4,7 @@ import { AnalysisFailure } from "../../domain/model/failure.ts";
 import { isColumnType, unreadable } from "../../domain/service/column-type-service.ts";
 import { textPattern } from "../../domain/service/text-pattern-service.ts";
 import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
+import { parseCron } from "./parse-cron.ts";
 
 const text = z.string().min(1);
 const oneAscii = z.string().regex(/^[\x20-\x7e\t]$/, "must be one ASCII character");
@@ -14,6 +15,11 @@ const on = z.enum(["rows", "result"]);
 const datasetId = z.string().superRefine((value, context) => explain(context, () => parseDatasetId(value)));
 
 const timeZone = z.string().refine(isTimeZone, { error: (issue) => `must be an IANA time zone, got ${issue.input}` });
+
+const schedule = z.string().superRefine((value, context) => explain(context, () => parseCron(value)));
+
+/** Days back, each of which is looked at. */
+const days = natural.max(366);
 
 const check = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("row-count"), on, min: natural.optional(), max: natural.optional() }),
@@ -79,13 +85,13 @@ const definition = z
     analyze: z.custom((value) => typeof value === "function", "must be a function"),
     sortBy: z.array(text),
     checks: z.array(check),
-    schedule: text.optional(),
-    lagDays: natural.optional(),
+    schedule: schedule.optional(),
+    lagDays: days.optional(),
     deadline: z
       .string()
       .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, "must be a local time HH:MM")
       .optional(),
-    lateDays: natural.optional(),
+    lateDays: days.optional(),
     largeBytes: natural.optional(),
     compute: z
       .strictObject({

@@ -68,6 +68,17 @@ describe("a folder of definitions", () => {
       /timeZone: must be an IANA time zone, got Europe\/Bern/,
     ],
     [
+      "a schedule that is no cron expression",
+      till.replace("checks: []", 'checks: [], schedule: "at six"'),
+      /till\.ts: schedule: must be a cron expression of five fields/,
+    ],
+    [
+      "a schedule that never fires",
+      till.replace("checks: []", 'checks: [], schedule: "0 6 30 2 *"'),
+      /till\.ts: schedule: never fires: no month of 2 has a day 30/,
+    ],
+    ["a lag beyond a year", till.replace("checks: []", "checks: [], lagDays: 400"), /till\.ts: lagDays: .*366/],
+    [
       "an id that is not its file's name",
       till.replace('id: "till"', 'id: "tills"'),
       /id: must be the name of the file, till, got tills/,

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { BadRequest } from "../../../src/domain/model/failure.ts";
+import { datesBefore, nominalDate } from "../../../src/domain/service/nominal-date-service.ts";
+import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
+
+const dateOf = (instant: string, zone: string, lagDays: number) => nominalDate(new Date(instant), zone, lagDays);
+
+describe("the target date of a nominal time", () => {
+  it.each([
+    ["2026-01-01T00:00:00Z", "UTC", 0, "2026-01-01"],
+    ["2026-01-01T00:00:00Z", "UTC", 1, "2025-12-31"],
+    ["2026-01-01T23:59:59.999Z", "UTC", 1, "2025-12-31"],
+    ["2026-03-01T06:00:00Z", "UTC", 1, "2026-02-28"],
+    ["2028-03-01T06:00:00Z", "UTC", 1, "2028-02-29"],
+    ["2026-03-02T06:00:00Z", "UTC", 3, "2026-02-27"],
+    ["2026-01-02T06:00:00Z", "UTC", 366, "2025-01-01"],
+    // In Berlin the clocks went from 02:00 to 03:00 on this day.
+    ["2026-03-28T23:00:00Z", "Europe/Berlin", 0, "2026-03-29"],
+    ["2026-03-29T00:59:00Z", "Europe/Berlin", 0, "2026-03-29"],
+    ["2026-03-29T01:00:00Z", "Europe/Berlin", 1, "2026-03-28"],
+    ["2026-03-29T21:59:00Z", "Europe/Berlin", 1, "2026-03-28"],
+    ["2026-03-29T22:00:00Z", "Europe/Berlin", 1, "2026-03-29"],
+    ["2026-03-29T22:00:00Z", "Europe/Berlin", 3, "2026-03-27"],
+    // And on this one from 03:00 to 02:00: 02:30 was twice, an hour apart.
+    ["2026-10-24T22:00:00Z", "Europe/Berlin", 0, "2026-10-25"],
+    ["2026-10-25T00:30:00Z", "Europe/Berlin", 1, "2026-10-24"],
+    ["2026-10-25T01:30:00Z", "Europe/Berlin", 1, "2026-10-24"],
+    ["2026-10-25T22:59:00Z", "Europe/Berlin", 0, "2026-10-25"],
+    ["2026-10-25T23:00:00Z", "Europe/Berlin", 1, "2026-10-25"],
+    ["2026-10-26T05:00:00Z", "Europe/Berlin", 3, "2026-10-23"],
+    // Samoa had no 30 December 2011: after the 29th, 23:59, came the 31st.
+    ["2011-12-30T09:59:00Z", "Pacific/Apia", 0, "2011-12-29"],
+    ["2011-12-30T10:00:00Z", "Pacific/Apia", 0, "2011-12-31"],
+    ["2011-12-30T16:00:00Z", "Pacific/Apia", 1, "2011-12-29"],
+    ["2011-12-31T16:00:00Z", "Pacific/Apia", 1, "2011-12-31"],
+    ["2011-12-31T16:00:00Z", "Pacific/Apia", 2, "2011-12-29"],
+    ["2011-12-31T16:00:00Z", "Pacific/Apia", 3, "2011-12-28"],
+    // A quarter to six ahead.
+    ["2025-12-31T18:14:59Z", "Asia/Kathmandu", 0, "2025-12-31"],
+    ["2025-12-31T18:15:00Z", "Asia/Kathmandu", 0, "2026-01-01"],
+    ["2026-01-01T00:15:00Z", "Asia/Kathmandu", 1, "2025-12-31"],
+    ["2026-01-01T09:59:00Z", "Pacific/Kiritimati", 0, "2026-01-01"],
+    ["2026-01-01T10:00:00Z", "Pacific/Kiritimati", 0, "2026-01-02"],
+    ["2026-01-01T11:59:00Z", "Etc/GMT+12", 1, "2025-12-30"],
+    // Kwajalein left out 21 August 1993.
+    ["1993-08-22T00:00:00Z", "Pacific/Kwajalein", 1, "1993-08-20"],
+  ])("%s in %s, %i days back, is of %s", (instant, zone, lagDays, expected) => {
+    expect(dateOf(instant, zone, lagDays)).toBe(expected);
+  });
+
+  it("counts a day once that a zone has had twice", () => {
+    // Kwajalein set its calendar back by most of a day at the end of September 1969.
+    const days = [0, 1, 2, 3].map((lag) => dateOf("1969-10-02T20:00:00Z", "Pacific/Kwajalein", lag));
+    expect(new Set(days).size).toBe(4);
+    expect(days).toEqual(days.toSorted().toReversed());
+  });
+
+  it("needs a zone that there is", () => {
+    expect(() => dateOf("2026-01-01T00:00:00Z", "Europe/Bern", 1)).toThrow(BadRequest);
+    expect(() => dateOf("2026-01-01T00:00:00Z", "Europe/Bern", 1)).toThrow(/Europe\/Bern/);
+  });
+
+  it("is none outside of the dates that a run can have", () => {
+    expect(() => dateOf("1900-01-01T12:00:00Z", "UTC", 1)).toThrow(BadRequest);
+  });
+});
+
+describe("the days before a date", () => {
+  it.each([
+    ["2026-03-01", "UTC", 0, []],
+    ["2026-03-01", "UTC", 2, ["2026-02-28", "2026-02-27"]],
+    ["2026-03-30", "Europe/Berlin", 2, ["2026-03-29", "2026-03-28"]],
+    ["2026-10-26", "Europe/Berlin", 2, ["2026-10-25", "2026-10-24"]],
+    ["2026-01-01", "Asia/Kathmandu", 1, ["2025-12-31"]],
+    ["2026-01-01", "Pacific/Kiritimati", 1, ["2025-12-31"]],
+    ["2026-01-01", "Etc/GMT+12", 1, ["2025-12-31"]],
+    ["2012-01-01", "Pacific/Apia", 3, ["2011-12-31", "2011-12-29", "2011-12-28"]],
+    ["2011-12-30", "Pacific/Apia", 1, ["2011-12-29"]],
+  ])("of %s in %s, %i, are %j", (date, zone, count, expected) => {
+    expect(datesBefore(parseTargetDate(date), zone, count)).toEqual(expected);
+  });
+});
