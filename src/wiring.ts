@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { S3Client } from "@aws-sdk/client-s3";
+import type { Client } from "@temporalio/client";
 import packageJson from "../package.json" with { type: "json" };
 import { StoreUnavailable } from "./domain/model/failure.ts";
 import { createChildProcessAnalyzer } from "./infrastructure/compute/child-process-analyzer.ts";
@@ -26,15 +27,19 @@ import { establishTrust, type Trust } from "./infrastructure/store/store-proofs.
 import { defaultCacheFolder } from "./infrastructure/temporal/pinned-package.ts";
 import type { CliServices, Development, DoctorCheck, PreparedNamespace } from "./interface/cli/cli-services.ts";
 import { polarsVersion } from "./usecase/calculation/engine.ts";
+import { createDailyAnalysisInteractor } from "./usecase/interactor/daily-analysis-interactor.ts";
+import { createManageSchedulesInteractor } from "./usecase/interactor/manage-schedules-interactor.ts";
 import { createRunAnalysisInteractor } from "./usecase/interactor/run-analysis-interactor.ts";
 import { createShowResultInteractor } from "./usecase/interactor/show-result-interactor.ts";
 import { createSubmitAnalysisInteractor } from "./usecase/interactor/submit-analysis-interactor.ts";
 import { createSweepInteractor } from "./usecase/interactor/sweep-interactor.ts";
+import type { ManageSchedulesUseCase } from "./usecase/ports/input/manage-schedules-usecase.ts";
 import type { RunAnalysisUseCase } from "./usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "./usecase/ports/input/show-result-usecase.ts";
 import type { SubmitAnalysisUseCase } from "./usecase/ports/input/submit-analysis-usecase.ts";
 import type { SweepUseCase } from "./usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "./usecase/ports/output/dataset-catalog.ts";
+import type { DatasetLoader } from "./usecase/ports/output/dataset-loader.ts";
 import type { ResultRepository } from "./usecase/ports/output/result-repository.ts";
 import type { RunOrchestrator } from "./usecase/ports/output/run-orchestrator.ts";
 import type { StagingArea } from "./usecase/ports/output/staging-area.ts";
@@ -113,7 +118,7 @@ async function trustIn(store: ObjectStore, settings: Settings, proof: ProofOfSto
 export function wireRunAnalysis(
   core: Core,
   calculations: "one" | "many",
-): { readonly useCase: RunAnalysisUseCase } & AsyncDisposable {
+): { readonly useCase: RunAnalysisUseCase; readonly loader: DatasetLoader } & AsyncDisposable {
   const { settings, store, catalog, repository } = core;
   const children = createWarmChildren({
     main: childMain,
@@ -128,14 +133,15 @@ export function wireRunAnalysis(
     await store.put(key, file, { condition: { ifAbsent: true }, durable: false });
     return key;
   };
+  const loader = createRoutingDatasetLoader({
+    file: createFileDatasetLoader(),
+    http: createHttpDatasetLoader({ scratchFolder, stage }),
+    s3: createS3DatasetLoader({ scratchFolder, stage, client: sources.get }),
+  });
   const useCase = createRunAnalysisInteractor({
     catalog,
     repository,
-    loader: createRoutingDatasetLoader({
-      file: createFileDatasetLoader(),
-      http: createHttpDatasetLoader({ scratchFolder, stage }),
-      s3: createS3DatasetLoader({ scratchFolder, stage, client: sources.get }),
-    }),
+    loader,
     analyzer: createChildProcessAnalyzer({
       store,
       children,
@@ -154,7 +160,7 @@ export function wireRunAnalysis(
     await children[Symbol.asyncDispose]();
     await sources.close();
   };
-  return { useCase, [Symbol.asyncDispose]: dispose };
+  return { useCase, loader, [Symbol.asyncDispose]: dispose };
 }
 
 /** For sources on S3, made when the first one is read. */
@@ -175,12 +181,10 @@ export function wireShowResult({ catalog, repository }: Core): { readonly useCas
 }
 
 /** Temporal's client is loaded here and connects when it is first used: `run` and `show` do without. */
-async function wireOrchestrator(
-  settings: Settings,
+async function wireClient(
   env: NodeJS.ProcessEnv,
-): Promise<{ readonly orchestrator: RunOrchestrator } & AsyncDisposable> {
+): Promise<{ readonly connect: () => Promise<Client> } & AsyncDisposable> {
   const { connectClient, readTemporalTarget } = await import("./infrastructure/temporal/connection.ts");
-  const { createTemporalRunOrchestrator } = await import("./infrastructure/temporal/temporal-run-orchestrator.ts");
   const target = readTemporalTarget(env);
   let client: ReturnType<typeof connectClient> | undefined;
   const connect = () => {
@@ -191,9 +195,29 @@ async function wireOrchestrator(
     return client;
   };
   return {
-    orchestrator: createTemporalRunOrchestrator(connect, settings.taskQueue),
+    connect,
     [Symbol.asyncDispose]: async () => (await client?.catch(() => undefined))?.connection.close(),
   };
+}
+
+async function wireOrchestrator(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly orchestrator: RunOrchestrator } & AsyncDisposable> {
+  const { createTemporalRunOrchestrator } = await import("./infrastructure/temporal/temporal-run-orchestrator.ts");
+  const { connect, ...rest } = await wireClient(env);
+  return { orchestrator: createTemporalRunOrchestrator(connect, settings.taskQueue), ...rest };
+}
+
+async function wireSchedules(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly useCase: ManageSchedulesUseCase } & AsyncDisposable> {
+  const { createTemporalScheduleBook } = await import("./infrastructure/temporal/temporal-schedule-book.ts");
+  const catalog = await wireCatalog(settings);
+  const { connect, ...rest } = await wireClient(env);
+  const book = createTemporalScheduleBook(connect, settings.taskQueue);
+  return { useCase: createManageSchedulesInteractor(catalog, book), ...rest };
 }
 
 export async function wireSubmitAnalysis(
@@ -226,6 +250,7 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
   const { readTemporalTarget } = await import("./infrastructure/temporal/connection.ts");
   const { startAnalysisWorker } = await import("./infrastructure/temporal/worker.ts");
   const { createRunAnalysisActivities } = await import("../activities/run-analysis-activities.ts");
+  const { createDailyAnalysisActivities } = await import("../activities/daily-analysis-activities.ts");
   const { createSweepActivities } = await import("../activities/sweep-activities.ts");
   const { settings } = core;
   const target = readTemporalTarget(env);
@@ -235,10 +260,17 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
     // What cannot be removed is told by the daily sweep.
     await sweep.useCase.sweepScratch().catch(() => undefined);
     const run = parts.use(wireRunAnalysis(core, "many"));
+    const { orchestrator } = parts.use(await wireOrchestrator(settings, env));
+    const { catalog, repository } = core;
+    const daily = createDailyAnalysisInteractor({ catalog, repository, loader: run.loader, orchestrator });
     const worker = await startAnalysisWorker({
       target,
       taskQueue: settings.taskQueue,
-      activities: { ...createRunAnalysisActivities(run.useCase), ...createSweepActivities(sweep.useCase) },
+      activities: {
+        ...createRunAnalysisActivities(run.useCase),
+        ...createDailyAnalysisActivities(daily),
+        ...createSweepActivities(sweep.useCase),
+      },
       maxActivities: settings.workerActivities,
       workflowBundle: settings.workflowBundle,
     });
@@ -355,6 +387,7 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
       return wireSubmitAnalysis({ catalog: await wireCatalog(current), settings: current }, env);
     },
     sweep: async () => borrow(await wireCore(settings(), "never"), (core) => wireSweep(core, env)),
+    schedules: () => wireSchedules(settings(), env),
     setup: () => prepareNamespace(settings(), env),
     doctor: () => doctorChecks(env),
     dev: async (onProgress) => wireDevelopment(settings(), env, true, onProgress),

@@ -1,2 +1,3 @@
+export { dailyAnalysis } from "./daily-analysis.ts";
 export { runAnalysis } from "./run-analysis.ts";
 export { sweep } from "./sweep.ts";

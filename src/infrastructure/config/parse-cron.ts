@@ -50,12 +50,12 @@ export function parseCron(text: string): Cron {
       `must be a cron expression of five fields (minute, hour, day of the month, month, day of the week), such as 0 6 * * *, got ${JSON.stringify(text)}`,
     );
   }
-  const weekdaysWanted = valuesOf(dayOfWeek, fields.dayOfWeek).map((day) => day % 7);
+  const weekdaysWanted = numbersOf(dayOfWeek, fields.dayOfWeek).map((day) => day % 7);
   const cron: Cron = {
-    minute: valuesOf(minute, fields.minute),
-    hour: valuesOf(hour, fields.hour),
-    dayOfMonth: valuesOf(dayOfMonth, fields.dayOfMonth),
-    month: valuesOf(month, fields.month),
+    minute: numbersOf(minute, fields.minute),
+    hour: numbersOf(hour, fields.hour),
+    dayOfMonth: numbersOf(dayOfMonth, fields.dayOfMonth),
+    month: numbersOf(month, fields.month),
     dayOfWeek: [...new Set(weekdaysWanted)].toSorted((a, b) => a - b),
   };
   if (cron.dayOfMonth.length < 31 && cron.dayOfWeek.length < 7) {
@@ -70,7 +70,7 @@ export function parseCron(text: string): Cron {
   return cron;
 }
 
-function valuesOf(text: string, field: Field): readonly number[] {
+function numbersOf(text: string, field: Field): readonly number[] {
   const values = text.split(",").flatMap((part) => partOf(part, field) ?? malformed(text, field));
   return [...new Set(values)].toSorted((a, b) => a - b);
 }
@@ -85,7 +85,7 @@ function malformed(text: string, { name, min, max }: Field): never {
 function partOf(part: string, field: Field): number[] | undefined {
   const [, first = "", last, stepText] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d{1,2}))?$/.exec(part) ?? [];
   if (first === "*" && last !== undefined) return undefined;
-  const start = first === "*" ? field.min : valueOf(first, field);
+  const start = first === "*" ? field.min : numberOf(first, field);
   const end = endOf(first, last, stepText, field);
   const step = stepText === undefined ? 1 : Number(stepText);
   if (start === undefined || end === undefined || start > end || step < 1) return undefined;
@@ -93,13 +93,13 @@ function partOf(part: string, field: Field): number[] | undefined {
 }
 
 function endOf(first: string, last: string | undefined, step: string | undefined, field: Field): number | undefined {
-  if (last !== undefined) return valueOf(last, field);
+  if (last !== undefined) return numberOf(last, field);
   // The 7 is another name of Sunday and no day of its own.
   if (first === "*" || step !== undefined) return field.names === weekdays ? 6 : field.max;
-  return valueOf(first, field);
+  return numberOf(first, field);
 }
 
-function valueOf(text: string, { min, max, names = [] }: Field): number | undefined {
+function numberOf(text: string, { min, max, names = [] }: Field): number | undefined {
   const named = names.indexOf(text.toLowerCase());
   if (named >= 0) return named + min;
   if (!/^\d{1,2}$/.test(text)) return undefined;

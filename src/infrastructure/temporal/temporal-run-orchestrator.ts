@@ -95,7 +95,7 @@ async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<v
 async function describe(handle: WorkflowHandle): Promise<RunState | undefined> {
   try {
     const description = await handle.describe();
-    const status = statuses[description.status.name] ?? "failed";
+    const status = runStatusOf(description);
     const state: RunState = {
       workflowId: description.workflowId,
       runId: description.runId,
@@ -119,6 +119,10 @@ const statuses: Readonly<Record<string, RunState["status"]>> = {
   CANCELLED: "canceled",
   TERMINATED: "terminated",
 };
+
+export function runStatusOf({ status }: { readonly status: { readonly name: string } }): RunState["status"] {
+  return statuses[status.name] ?? "failed";
+}
 
 async function failureOfRun(handle: WorkflowHandle): Promise<NonNullable<RunState["failure"]>> {
   try {

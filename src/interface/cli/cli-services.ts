@@ -1,3 +1,4 @@
+import type { ManageSchedulesUseCase } from "../../usecase/ports/input/manage-schedules-usecase.ts";
 import type { RunAnalysisUseCase } from "../../usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "../../usecase/ports/input/show-result-usecase.ts";
 import type { SubmitAnalysisUseCase } from "../../usecase/ports/input/submit-analysis-usecase.ts";
@@ -44,6 +45,7 @@ export interface CliServices {
   show(): Borrowed<{ readonly useCase: ShowResultUseCase }>;
   submit(): Borrowed<{ readonly useCase: SubmitAnalysisUseCase }>;
   sweep(): Borrowed<{ readonly useCase: SweepUseCase }>;
+  schedules(): Borrowed<{ readonly useCase: ManageSchedulesUseCase }>;
   setup(): Promise<PreparedNamespace>;
   doctor(): readonly DoctorCheck[];
   dev(onProgress: (sentence: string) => void): Borrowed<Development>;

@@ -6,6 +6,7 @@ import { printJson } from "../presenter/json-presenter.ts";
 import { createProgress } from "../presenter/progress-presenter.ts";
 import { printResult, printTable } from "../presenter/result-presenter.ts";
 import { printRun } from "../presenter/run-presenter.ts";
+import { printPlannedChanges, printScheduleReport, printSchedules } from "../presenter/schedule-presenter.ts";
 import { printSweep } from "../presenter/sweep-presenter.ts";
 import { aborted } from "../stop-requested.ts";
 import type { CliServices, CliStreams } from "./cli-services.ts";
@@ -138,6 +139,32 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
       print(json ? printJson(result) : sentence);
     },
   );
+
+  const schedules = command("schedules", "list the daily schedules, and what is not as the definitions have it").action(
+    async ({ json }: JsonOption) => {
+      await using managed = await services.schedules();
+      const list = await managed.useCase.list();
+      print(json ? printJson(list) : printSchedules(list, streams.width));
+    },
+  );
+
+  schedules
+    .command("apply")
+    .description("make the schedules in Temporal those of the definitions")
+    .option("--dry-run", "change nothing, only tell")
+    .option("--json", "print JSON")
+    .allowExcessArguments(false)
+    .action(async (_options: unknown, own: Command) => {
+      const { json, dryRun = false } = own.optsWithGlobals<JsonOption & { readonly dryRun?: boolean }>();
+      await using managed = await services.schedules();
+      const report = await managed.useCase.apply({
+        dryRun,
+        onPlan: (changes) => {
+          if (json !== true) print(printPlannedChanges(changes, streams.width));
+        },
+      });
+      print(json ? printJson(report) : printScheduleReport(report));
+    });
 
   command("sweep", "remove what crashes left behind, and refused results, when they are old")
     .option("--older-than <hours>", "keep what is younger, and what a live run owns in any case", parseHours)

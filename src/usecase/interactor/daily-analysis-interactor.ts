@@ -1,0 +1,78 @@
+import { dirname } from "node:path";
+import { dailyDefaults } from "../../domain/model/dataset-definition.ts";
+import { BadRequest, InputMissing } from "../../domain/model/failure.ts";
+import { datesBefore, nominalDate } from "../../domain/service/nominal-date-service.ts";
+import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
+import { compareInputs } from "../../domain/value-object/fingerprint.ts";
+import { parseRunId } from "../../domain/value-object/run-id.ts";
+import { parseTargetDate } from "../../domain/value-object/target-date.ts";
+import type { DailyAnalysisUseCase } from "../ports/input/daily-analysis-usecase.ts";
+import type { DatasetCatalog } from "../ports/output/dataset-catalog.ts";
+import type { DatasetLoader } from "../ports/output/dataset-loader.ts";
+import type { ResultRepository } from "../ports/output/result-repository.ts";
+import type { RunOrchestrator } from "../ports/output/run-orchestrator.ts";
+
+export type DailyAnalysisPorts = {
+  readonly catalog: DatasetCatalog;
+  readonly loader: Pick<DatasetLoader, "inspect">;
+  readonly repository: Pick<ResultRepository, "findPublished">;
+  readonly orchestrator: Pick<RunOrchestrator, "describe" | "result">;
+};
+
+export function createDailyAnalysisInteractor(ports: DailyAnalysisPorts): DailyAnalysisUseCase {
+  const { catalog, loader, repository, orchestrator } = ports;
+  return {
+    async dates(request) {
+      const { id, definition } = catalog.get(parseDatasetId(request?.dataset));
+      const { timeZone, lagDays = dailyDefaults.lagDays, lateDays = dailyDefaults.lateDays } = definition;
+      const date =
+        request.date === undefined || request.date === null
+          ? nominalDate(parseInstant(request.nominalTime), timeZone, lagDays)
+          : parseTargetDate(request.date);
+      return { dataset: id, date, lateDates: datesBefore(date, timeZone, lateDays) };
+    },
+
+    async inspectLate(request, { signal } = {}) {
+      const { id, definition, digest, file } = catalog.get(parseDatasetId(request.dataset));
+      const date = parseTargetDate(request.date);
+      const published = await repository.findPublished(id, date);
+      if (published === undefined) return "missing";
+      if (published.definitionDigest !== digest) return "definition-changed";
+      const { source, format } = definition;
+      const runId = parseRunId(request.runId);
+      try {
+        const inputs = await loader.inspect(
+          { dataset: id, date, runId, source, format, folder: dirname(file) },
+          published.inputs,
+          signal,
+        );
+        return compareInputs(inputs, published.inputs) === "same" ? "unchanged" : "changed";
+      } catch (error) {
+        if (error instanceof InputMissing) return "input-missing";
+        throw error;
+      }
+    },
+
+    async follow(request) {
+      const run = await orchestrator.describe(parseDatasetId(request.dataset), parseTargetDate(request.date));
+      if (run === undefined) return { status: "unknown" };
+      const { status, runId, failure } = run;
+      if (status === "running") return { status, runId };
+      if (status === "completed") {
+        const { outcome, rows } = await orchestrator.result(run);
+        return { status, runId, outcome, rows };
+      }
+      return { status, runId, ...(failure ?? { code: "crashed", message: `the run was ${status}` }) };
+    },
+  };
+}
+
+function parseInstant(text: string): Date {
+  const instant = new Date(text);
+  if (Number.isNaN(instant.getTime())) {
+    throw new BadRequest(
+      `nominalTime must be an instant such as 2026-02-05T06:00:00.000Z, got ${JSON.stringify(text)}`,
+    );
+  }
+  return instant;
+}

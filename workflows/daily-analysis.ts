@@ -1,0 +1,153 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowFailure,
+  executeChild,
+  proxyActivities,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { DailyAnalysisActivities } from "../activities/daily-analysis-activities.ts";
+import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
+import { workflowIdOf } from "../src/domain/value-object/run-identity.ts";
+import type { DailyOutcome, DailyReport, DailyRequest } from "../src/usecase/dto/daily-analysis.ts";
+import { retrying } from "./retrying.ts";
+import type { runAnalysis } from "./run-analysis.ts";
+
+/** Temporal's: 1 is served first, 3 is what a run has that says nothing. */
+const priorities = { own: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
+/** Who forces a run cancels the one that is under way, and starts another at once. */
+const restartedWithin = "2 seconds";
+
+const shortActivities = proxyActivities<DailyAnalysisActivities>({
+  startToCloseTimeout: "10 minutes",
+  scheduleToCloseTimeout: "7 days",
+  heartbeatTimeout: "10 seconds",
+  cancellationType: "WAIT_CANCELLATION_COMPLETED",
+  retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
+  priority: priorities.own,
+});
+
+const { followRun } = proxyActivities<Pick<DailyAnalysisActivities, "followRun">>({
+  startToCloseTimeout: "1 minute",
+  scheduleToCloseTimeout: "14 days",
+  heartbeatTimeout: "10 seconds",
+  retry: { initialInterval: "200 milliseconds", backoffCoefficient: 1.5, maximumInterval: "5 seconds" },
+  priority: priorities.own,
+});
+
+/**
+ * The date of one day of a schedule, by its nominal time, and a look back at `lateDays` earlier ones. What it runs are the
+ * canonical runs: one that is under way is waited for. A late date that fails leaves the day's own date as it is.
+ */
+export async function dailyAnalysis(request: DailyRequest): Promise<DailyReport> {
+  const { startTime, typedSearchAttributes } = workflowInfo();
+  const nominalTime = typedSearchAttributes.get({ name: "TemporalScheduledStartTime", type: "DATETIME" }) ?? startTime;
+  const { dataset, date, lateDates } = await retrying(() =>
+    shortActivities.dailyDates({ ...request, nominalTime: nominalTime.toISOString() }),
+  );
+  setCurrentDetails(`Running ${date}.`);
+  const own = await runDate(dataset, date, priorities.own);
+  const dates = [own];
+  for (const lateDate of lateDates) {
+    setCurrentDetails(`${describe(own)}\n\nLooking back at ${lateDate}.`);
+    dates.push(await lookBack(dataset, lateDate));
+  }
+  setCurrentDetails(summaryOf(dates));
+  if (own.outcome === "failed") throw failedWith(own.code, own.message, { dates });
+  return { dataset, dates };
+}
+
+/** Only what inputs say: a definition that changed restates nothing here. */
+async function lookBack(dataset: string, date: string): Promise<DailyOutcome> {
+  const { runId } = workflowInfo();
+  try {
+    const finding = await retrying(() => shortActivities.inspectLate({ dataset, date, runId }));
+    return finding === "changed" ? await runDate(dataset, date, priorities.late) : { date, outcome: finding };
+  } catch (error) {
+    return failureOutcome(date, error);
+  }
+}
+
+async function runDate(
+  dataset: string,
+  date: string,
+  priority: (typeof priorities)[keyof typeof priorities],
+): Promise<DailyOutcome> {
+  for (;;) {
+    try {
+      const { outcome, rows } = await executeChild<typeof runAnalysis>("runAnalysis", {
+        workflowId: workflowIdOf(dataset, date),
+        args: [{ dataset, date }],
+        workflowIdReusePolicy: "ALLOW_DUPLICATE",
+        // A daily run that is terminated leaves to others what they may have joined.
+        parentClosePolicy: "ABANDON",
+        priority,
+        staticSummary: `${dataset} ${date}, daily`,
+      });
+      return { date, outcome, rows };
+    } catch (error) {
+      if (!isUnderWay(error)) return failureOutcome(date, error);
+    }
+    const followed = await follow(dataset, date);
+    if (followed !== undefined) return followed;
+  }
+}
+
+/** What became of the run that was under way, or nothing when there is none any more. */
+async function follow(dataset: string, date: string): Promise<DailyOutcome | undefined> {
+  let stopped: string | undefined;
+  for (;;) {
+    try {
+      const run = await retrying(() => followRun({ dataset, date }));
+      if (run.status === "unknown") return undefined;
+      if (run.status === "completed") return { date, outcome: run.outcome, rows: run.rows };
+      const { code, message } = run;
+      if (run.status === "failed" || run.runId === stopped) return { date, outcome: "failed", code, message };
+      stopped = run.runId;
+    } catch (error) {
+      return failureOutcome(date, error);
+    }
+    await sleep(restartedWithin);
+  }
+}
+
+/** @throws the error when it is no answer: this workflow is canceled, or it is at fault itself */
+function failureOutcome(date: string, error: unknown): DailyOutcome {
+  if (CancellationScope.current().consideredCancelled) throw error;
+  const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
+    return { date, outcome: "failed", code: cause.type, message: cause.message };
+  }
+  if (!(error instanceof ChildWorkflowFailure)) throw error;
+  const reason = error.cause?.message ?? error.message;
+  return { date, outcome: "failed", code: "crashed", message: `the run ended without a result: ${reason}` };
+}
+
+/** Its class is not among what a workflow may import. */
+function isUnderWay(error: unknown): boolean {
+  return error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError";
+}
+
+function failedWith(code: FailureCode, message: string, details: object): ApplicationFailure {
+  const failure = ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+  failure.stack = "";
+  return failure;
+}
+
+function summaryOf([own, ...late]: readonly DailyOutcome[]): string {
+  const lines = late.filter(({ outcome }) => outcome !== "unchanged").map((each) => `- ${describe(each)}`);
+  const looked =
+    late.length === 0 ? [] : [`Looked back at ${late.length} date(s), ${late.length - lines.length} unchanged.`];
+  return [
+    ...(own === undefined ? [] : [describe(own)]),
+    ...looked,
+    ...(lines.length > 0 ? [lines.join("\n")] : []),
+  ].join("\n\n");
+}
+
+function describe(each: DailyOutcome): string {
+  if (each.outcome === "failed") return `${each.date} **${each.code}**: ${each.message}`;
+  return `${each.date} **${each.outcome}**${"rows" in each ? `: ${each.rows} rows` : ""}`;
+}
