@@ -9,14 +9,14 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { DailyAnalysisActivities } from "../activities/daily-analysis-activities.ts";
-import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
+import { isFailureCode } from "../src/domain/model/failure.ts";
 import { workflowIdOf } from "../src/domain/value-object/run-identity.ts";
 import type { DailyOutcome, DailyReport, DailyRequest } from "../src/usecase/dto/daily-analysis.ts";
 import { retrying } from "./retrying.ts";
 import type { runAnalysis } from "./run-analysis.ts";
 
 /** Temporal's: 1 is served first, 3 is what a run has that says nothing. */
-const priorities = { own: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
+const priorities = { due: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
 /** Who forces a run cancels the one that is under way, and starts another at once. */
 const restartedWithin = "2 seconds";
 
@@ -26,7 +26,7 @@ const shortActivities = proxyActivities<DailyAnalysisActivities>({
   heartbeatTimeout: "10 seconds",
   cancellationType: "WAIT_CANCELLATION_COMPLETED",
   retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
-  priority: priorities.own,
+  priority: priorities.due,
 });
 
 const { followRun } = proxyActivities<Pick<DailyAnalysisActivities, "followRun">>({
@@ -34,29 +34,35 @@ const { followRun } = proxyActivities<Pick<DailyAnalysisActivities, "followRun">
   scheduleToCloseTimeout: "14 days",
   heartbeatTimeout: "10 seconds",
   retry: { initialInterval: "200 milliseconds", backoffCoefficient: 1.5, maximumInterval: "5 seconds" },
-  priority: priorities.own,
+  priority: priorities.due,
 });
 
 /**
- * The date of one day of a schedule, by its nominal time, and a look back at `lateDays` earlier ones. What it runs are the
- * canonical runs: one that is under way is waited for. A late date that fails leaves the day's own date as it is.
+ * What one day of a schedule is due for, by its nominal time, and a look back at `lateDays` earlier dates. What it runs are
+ * the canonical runs: one that is under way is waited for. A late date that fails does not fail the day.
  */
 export async function dailyAnalysis(request: DailyRequest): Promise<DailyReport> {
   const { startTime, typedSearchAttributes } = workflowInfo();
   const nominalTime = typedSearchAttributes.get({ name: "TemporalScheduledStartTime", type: "DATETIME" }) ?? startTime;
-  const { dataset, date, lateDates } = await retrying(() =>
+  const { dataset, dueDates, lateDates } = await retrying(() =>
     shortActivities.dailyDates({ ...request, nominalTime: nominalTime.toISOString() }),
   );
-  setCurrentDetails(`Running ${date}.`);
-  const own = await runDate(dataset, date, priorities.own);
-  const dates = [own];
-  for (const lateDate of lateDates) {
-    setCurrentDetails(`${describe(own)}\n\nLooking back at ${lateDate}.`);
-    dates.push(await lookBack(dataset, lateDate));
+  const dates: DailyOutcome[] = [];
+  for (const date of dueDates) {
+    setCurrentDetails(`Running ${date}.`);
+    dates.push(await runDate(dataset, date, priorities.due));
   }
-  setCurrentDetails(summaryOf(dates));
-  if (own.outcome === "failed") throw failedWith(own.code, own.message, { dates });
-  return { dataset, dates };
+  const due = summaryOf(dates, []);
+  const failed = dates.find((each) => each.outcome === "failed");
+  const late: DailyOutcome[] = [];
+  for (const date of lateDates) {
+    setCurrentDetails(`${due}\n\nLooking back at ${date}.`);
+    late.push(await lookBack(dataset, date));
+  }
+  setCurrentDetails(summaryOf(dates, late));
+  const report = { dataset, dates: [...dates, ...late] };
+  if (failed !== undefined) throw failedWith(failed, report);
+  return report;
 }
 
 /** Only what inputs say: a definition that changed restates nothing here. */
@@ -130,20 +136,19 @@ function isUnderWay(error: unknown): boolean {
   return error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError";
 }
 
-function failedWith(code: FailureCode, message: string, details: object): ApplicationFailure {
-  const failure = ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
+/** As the run itself failed, with all that became of the others. */
+function failedWith({ code, message }: Extract<DailyOutcome, { outcome: "failed" }>, report: DailyReport) {
+  const failure = ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [report] });
   failure.stack = "";
   return failure;
 }
 
-function summaryOf([own, ...late]: readonly DailyOutcome[]): string {
-  const lines = late.filter(({ outcome }) => outcome !== "unchanged").map((each) => `- ${describe(each)}`);
-  const looked =
-    late.length === 0 ? [] : [`Looked back at ${late.length} date(s), ${late.length - lines.length} unchanged.`];
+function summaryOf(due: readonly DailyOutcome[], late: readonly DailyOutcome[]): string {
+  const notable = late.filter(({ outcome }) => outcome !== "unchanged");
   return [
-    ...(own === undefined ? [] : [describe(own)]),
-    ...looked,
-    ...(lines.length > 0 ? [lines.join("\n")] : []),
+    ...due.map(describe),
+    ...(late.length === 0 ? [] : [`Looked back at ${late.length} date(s), ${late.length - notable.length} unchanged.`]),
+    ...notable.map(describe),
   ].join("\n\n");
 }
 

@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { DatasetDefinition } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure } from "../../domain/model/failure.ts";
 import { isColumnType, unreadable } from "../../domain/service/column-type-service.ts";
+import { parseCron } from "../../domain/service/cron-service.ts";
 import { textPattern } from "../../domain/service/text-pattern-service.ts";
 import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
-import { parseCron } from "./parse-cron.ts";
 
 const text = z.string().min(1);
 const oneAscii = z.string().regex(/^[\x20-\x7e\t]$/, "must be one ASCII character");

@@ -9,8 +9,8 @@ import {
   WorkflowNotFoundError,
 } from "@temporalio/client";
 import { BadRequest } from "../../domain/model/failure.ts";
+import { type Cron, parseCron } from "../../domain/service/cron-service.ts";
 import type { BookedSchedule, DailyTimes, ScheduleBook } from "../../usecase/ports/output/schedule-book.ts";
-import { type Cron, parseCron } from "../config/parse-cron.ts";
 import { serverFailure } from "./connection.ts";
 import { runStatusOf } from "./temporal-run-orchestrator.ts";
 

@@ -10,7 +10,8 @@ export type DailyRequest = {
 
 export type DailyDates = {
   readonly dataset: string;
-  readonly date: string;
+  /** The day's own date, and behind it those that no day was due for, since the clocks had left out the schedule's time. */
+  readonly dueDates: readonly string[];
   /** Where changed inputs are looked for, the latest first. */
   readonly lateDates: readonly string[];
 };
@@ -43,5 +44,5 @@ export type DailyOutcome =
   | { readonly date: string; readonly outcome: Exclude<LateFinding, "changed"> }
   | { readonly date: string; readonly outcome: "failed"; readonly code: FailureCode; readonly message: string };
 
-/** The day's own date first, then those that were looked back at. */
+/** The dates that were due, then those that were looked back at. */
 export type DailyReport = { readonly dataset: string; readonly dates: readonly DailyOutcome[] };

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import { dailyDefaults } from "../../domain/model/dataset-definition.ts";
 import { BadRequest, InputMissing } from "../../domain/model/failure.ts";
-import { datesBefore, nominalDate } from "../../domain/service/nominal-date-service.ts";
+import { parseCron } from "../../domain/service/cron-service.ts";
+import { datesBefore, nominalDate, skippedDates } from "../../domain/service/nominal-date-service.ts";
 import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
 import { compareInputs } from "../../domain/value-object/fingerprint.ts";
 import { parseRunId } from "../../domain/value-object/run-id.ts";
@@ -24,12 +25,16 @@ export function createDailyAnalysisInteractor(ports: DailyAnalysisPorts): DailyA
   return {
     async dates(request) {
       const { id, definition } = catalog.get(parseDatasetId(request?.dataset));
-      const { timeZone, lagDays = dailyDefaults.lagDays, lateDays = dailyDefaults.lateDays } = definition;
-      const date =
-        request.date === undefined || request.date === null
-          ? nominalDate(parseInstant(request.nominalTime), timeZone, lagDays)
-          : parseTargetDate(request.date);
-      return { dataset: id, date, lateDates: datesBefore(date, timeZone, lateDays) };
+      const { schedule, timeZone, lagDays = dailyDefaults.lagDays, lateDays = dailyDefaults.lateDays } = definition;
+      if (request.date !== undefined && request.date !== null) {
+        const date = parseTargetDate(request.date);
+        return { dataset: id, dueDates: [date], lateDates: datesBefore(date, timeZone, lateDays) };
+      }
+      const instant = parseInstant(request.nominalTime);
+      const date = nominalDate(instant, timeZone, lagDays);
+      const skipped = schedule === undefined ? [] : skippedDates(parseCron(schedule), instant, timeZone, lagDays);
+      const lateDates = datesBefore(date, timeZone, lateDays).filter((late) => !skipped.includes(late));
+      return { dataset: id, dueDates: [date, ...skipped], lateDates };
     },
 
     async inspectLate(request, { signal } = {}) {

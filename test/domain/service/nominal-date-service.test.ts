@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BadRequest } from "../../../src/domain/model/failure.ts";
-import { datesBefore, nominalDate } from "../../../src/domain/service/nominal-date-service.ts";
+import { parseCron } from "../../../src/domain/service/cron-service.ts";
+import { datesBefore, nominalDate, skippedDates } from "../../../src/domain/service/nominal-date-service.ts";
 import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
 
 const dateOf = (instant: string, zone: string, lagDays: number) => nominalDate(new Date(instant), zone, lagDays);
@@ -78,5 +79,33 @@ describe("the days before a date", () => {
     ["2011-12-30", "Pacific/Apia", 1, ["2011-12-29"]],
   ])("of %s in %s, %i, are %j", (date, zone, count, expected) => {
     expect(datesBefore(parseTargetDate(date), zone, count)).toEqual(expected);
+  });
+});
+
+describe("the dates for which no schedule has fired, since the clocks left out its time", () => {
+  it.each([
+    // 02:30 was not on Sunday, 29 March 2026, so the schedule fired for Saturday's data on no day.
+    ["30 2 * * *", "2026-03-30T00:30:00Z", "Europe/Berlin", 1, ["2026-03-28"]],
+    ["30 2 * * *", "2026-03-30T00:30:00Z", "Europe/Berlin", 0, ["2026-03-29"]],
+    ["30 2 * * *", "2026-03-30T00:30:00Z", "Europe/Berlin", 3, ["2026-03-26"]],
+    ["0,30 2 * * *", "2026-03-30T00:00:00Z", "Europe/Berlin", 1, ["2026-03-28"]],
+    ["30 2 * * sun", "2026-04-05T00:30:00Z", "Europe/Berlin", 1, ["2026-03-28"]],
+    ["30 2 29 * *", "2026-04-29T00:30:00Z", "Europe/Berlin", 1, ["2026-03-28"]],
+    ["30 2 * * *", "2026-03-31T00:30:00Z", "Europe/Berlin", 1, []],
+    ["30 2 * * *", "2026-03-28T01:30:00Z", "Europe/Berlin", 1, []],
+    ["30 2 * * mon-fri", "2026-03-30T00:30:00Z", "Europe/Berlin", 1, []],
+    ["30 2,3 * * *", "2026-03-30T00:30:00Z", "Europe/Berlin", 1, []],
+    ["0 * * * *", "2026-03-29T22:00:00Z", "Europe/Berlin", 1, []],
+    ["0 3 * * *", "2026-03-30T01:00:00Z", "Europe/Berlin", 1, []],
+    ["30 1 * * *", "2026-03-29T23:30:00Z", "Europe/Berlin", 1, []],
+    ["30 2 * * *", "2026-10-26T01:30:00Z", "Europe/Berlin", 1, []],
+    ["30 2 * * *", "2026-03-09T06:30:00Z", "America/New_York", 1, ["2026-03-07"]],
+    ["15 2 * * *", "2026-10-04T15:45:00Z", "Australia/Lord_Howe", 1, ["2026-10-03"]],
+    // A day that never was is not due: the schedule of the 31st is for the 29th.
+    ["30 6 * * *", "2011-12-30T16:30:00Z", "Pacific/Apia", 1, []],
+    ["30 6 * * *", "2026-03-30T06:30:00Z", "UTC", 1, []],
+    ["0 6 1 1 *", "2026-01-01T06:00:00Z", "UTC", 1, []],
+  ])("%s at %s in %s, %i days back: %j", (schedule, instant, zone, lagDays, expected) => {
+    expect(skippedDates(parseCron(schedule), new Date(instant), zone, lagDays)).toEqual(expected);
   });
 });

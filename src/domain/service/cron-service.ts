@@ -1,4 +1,4 @@
-import { BadRequest } from "../../domain/model/failure.ts";
+import { BadRequest } from "../model/failure.ts";
 
 /** The values of each field, in order; `dayOfWeek` counts from Sunday, which is 0. */
 export type Cron = {
@@ -68,6 +68,16 @@ export function parseCron(text: string): Cron {
     throw new BadRequest(`never fires: no month of ${month} has a day ${dayOfMonth}, got ${text}`);
   }
   return cron;
+}
+
+/** Whether the expression is due at some time of the calendar day. */
+export function isDueOn({ dayOfMonth, month, dayOfWeek }: Cron, day: string): boolean {
+  const date = new Date(`${day}T00:00:00Z`);
+  return (
+    dayOfMonth.includes(date.getUTCDate()) &&
+    month.includes(date.getUTCMonth() + 1) &&
+    dayOfWeek.includes(date.getUTCDay())
+  );
 }
 
 function numbersOf(text: string, field: Field): readonly number[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BadRequest } from "../../../src/domain/model/failure.ts";
-import { type Cron, parseCron } from "../../../src/infrastructure/config/parse-cron.ts";
+import { type Cron, parseCron } from "../../../src/domain/service/cron-service.ts";
 
 const upTo = (first: number, last: number, step = 1) =>
   Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, index) => first + index * step);
