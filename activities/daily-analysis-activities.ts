@@ -26,11 +26,13 @@ export function createDailyAnalysisActivities(useCase: DailyAnalysisUseCase): Da
       const run = await step(() => useCase.follow(request));
       if (run.status !== "running") return run;
       // To wait here would hold a slot that the run itself may need.
-      throw ApplicationFailure.create({
+      const notYet = ApplicationFailure.create({
         type: "run-under-way",
         message: `the run ${run.runId} of ${request.dataset} ${request.date} is under way`,
         category: "BENIGN",
       });
+      notYet.stack = "";
+      throw notYet;
     },
   };
 }

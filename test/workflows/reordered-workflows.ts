@@ -1,6 +1,8 @@
 import { proxyActivities, sleep } from "@temporalio/workflow";
+import type { DailyAnalysisActivities } from "../../activities/daily-analysis-activities.ts";
 import type { RunAnalysisActivities } from "../../activities/run-analysis-activities.ts";
 import type { SweepActivities } from "../../activities/sweep-activities.ts";
+import type { DailyRequest } from "../../src/usecase/dto/daily-analysis.ts";
 import type { RunAnalysisInput } from "../../src/usecase/dto/run-analysis-input.ts";
 
 /** The activities of the real workflows in another order: what a careless change would do to runs under way. */
@@ -13,6 +15,12 @@ export async function runAnalysis(input: RunAnalysisInput): Promise<void> {
     steps: { inspect: { ms: 1, peakMemoryBytes: 1 } },
   });
   await inspect(input);
+}
+
+export async function dailyAnalysis(request: DailyRequest): Promise<void> {
+  const activities = proxyActivities<DailyAnalysisActivities>({ startToCloseTimeout: "1 minute" });
+  await activities.inspectLate({ dataset: request.dataset, date: "2026-01-01", runId: "run" });
+  await activities.dailyDates({ ...request, nominalTime: "2026-01-01T06:00:00.000Z" });
 }
 
 export async function sweep(): Promise<void> {

@@ -27,6 +27,8 @@ test("there is a saved run for each way to end", () => {
   expect(names, `node ${script} makes them`).toEqual([
     "canceled",
     "checks-failed",
+    "daily-met",
+    "daily",
     "published",
     "retried",
     "swept",

@@ -17,6 +17,7 @@ await using service = await createServiceWithTemporal(server.address);
 await service.define("totals");
 await service.define("refused", { checks: "[rowCount({ min: 3 })]" });
 await service.define("slow", slowFields);
+await service.define("looking-back", { lateDays: "1" });
 await service.write("2026-01-01.csv", smallCsv);
 await service.write("2026-01-02.csv", manyRowsCsv(20_000));
 const worker = await service.worker();
@@ -46,6 +47,23 @@ await eventually(async () =>
 await run.cancel();
 await run.result().catch(() => undefined);
 await save("canceled", run.workflowId, run.firstExecutionRunId);
+
+const startDaily = (dataset: string, date: string) =>
+  service.client.workflow.start("dailyAnalysis", {
+    workflowId: `daily/${dataset}/${date}`,
+    taskQueue: "analysis",
+    args: [{ dataset, date }],
+  });
+
+const daily = await startDaily("looking-back", "2026-01-01");
+await daily.result();
+await save("daily", daily.workflowId, daily.firstExecutionRunId);
+
+const met = await start("slow", "2026-01-02");
+const waiting = await startDaily("slow", "2026-01-02");
+await met.result();
+await waiting.result();
+await save("daily-met", waiting.workflowId, waiting.firstExecutionRunId);
 
 const sweep = await service.client.workflow.start("sweep", { workflowId: "sweep", taskQueue: "analysis" });
 await sweep.result();
