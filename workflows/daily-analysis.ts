@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
@@ -19,6 +20,9 @@ import type { runAnalysis } from "./run-analysis.ts";
 const priorities = { due: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
 /** Who forces a run cancels the one that is under way, and starts another at once. */
 const restartedWithin = "2 seconds";
+
+/** Of the dates that were looked back at: Temporal keeps 20 kB. */
+const mostShown = 20;
 
 const shortActivities = proxyActivities<DailyAnalysisActivities>({
   startToCloseTimeout: "10 minutes",
@@ -98,6 +102,7 @@ async function runDate(
     }
     const followed = await follow(dataset, date);
     if (followed !== undefined) return followed;
+    await sleep("1 second");
   }
 }
 
@@ -122,13 +127,14 @@ async function follow(dataset: string, date: string): Promise<DailyOutcome | und
 /** @throws the error when it is no answer: this workflow is canceled, or it is at fault itself */
 function failureOutcome(date: string, error: unknown): DailyOutcome {
   if (CancellationScope.current().consideredCancelled) throw error;
-  const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+  const isOfAnother = error instanceof ChildWorkflowFailure || error instanceof ActivityFailure;
+  const cause = isOfAnother ? error.cause : error;
   if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
     return { date, outcome: "failed", code: cause.type, message: cause.message };
   }
-  if (!(error instanceof ChildWorkflowFailure)) throw error;
-  const reason = error.cause?.message ?? error.message;
-  return { date, outcome: "failed", code: "crashed", message: `the run ended without a result: ${reason}` };
+  if (!isOfAnother) throw error;
+  const message = `ended without an answer: ${error.cause?.message ?? error.message}`;
+  return { date, outcome: "failed", code: "crashed", message };
 }
 
 /** Its class is not among what a workflow may import. */
@@ -148,7 +154,8 @@ function summaryOf(due: readonly DailyOutcome[], late: readonly DailyOutcome[]):
   return [
     ...due.map(describe),
     ...(late.length === 0 ? [] : [`Looked back at ${late.length} date(s), ${late.length - notable.length} unchanged.`]),
-    ...notable.map(describe),
+    ...notable.slice(0, mostShown).map(describe),
+    ...(notable.length > mostShown ? [`… and ${notable.length - mostShown} more, see the result.`] : []),
   ].join("\n\n");
 }
 

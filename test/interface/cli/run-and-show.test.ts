@@ -118,7 +118,7 @@ test("a stream that is no terminal gets no progress and no control characters", 
 
 test("help names every command, and --version the version of the package", async () => {
   const { out } = await service.run("cli", ["--help"]);
-  for (const command of ["run", "submit", "show", "datasets", "doctor", "setup", "sweep", "dev", "demo"]) {
+  for (const command of ["run", "submit", "show", "datasets", "doctor", "schedules", "setup", "sweep", "dev", "demo"]) {
     expect(out).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
   }
   const { version } = JSON.parse(await readFile(new URL("../../../package.json", import.meta.url), "utf8"));
