@@ -6,6 +6,7 @@ import { computeDefaults } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure, failureOf, StoreUnavailable } from "../../domain/model/failure.ts";
 import type { PinnedInput } from "../../domain/value-object/fingerprint.ts";
 import type { AnalysisOrder, Analyzer } from "../../usecase/ports/output/analyzer.ts";
+import { parseS3Address } from "../loader/s3-address.ts";
 import { stagingOf } from "../repository/result-layout.ts";
 import { scratchName } from "../scratch-name.ts";
 import type { ObjectStore } from "../store/object-store.ts";
@@ -80,8 +81,10 @@ export function createChildProcessAnalyzer({
 
   async function fileOf({ uri, location }: PinnedInput, disposables: AsyncDisposableStack): Promise<OrderedFile> {
     if (location.startsWith("file:")) return { uri, path: fileURLToPath(location) };
-    const bucket = /^s3:\/\/([^/]+)\//.exec(location)?.[1];
-    if (bucket !== undefined) return { uri, path: location, cloudOptions: await cloudOptions(bucket) };
+    if (location.startsWith("s3:")) {
+      const { bucket } = parseS3Address(location);
+      return { uri, path: location, cloudOptions: await cloudOptions(bucket) };
+    }
     const copy = await store.local(location);
     if (copy === undefined) throw new StoreUnavailable(`the snapshot ${location} of ${uri} is gone from the store`);
     disposables.use(copy);
