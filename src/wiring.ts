@@ -18,6 +18,7 @@ import { createHttpDatasetLoader } from "./infrastructure/loader/http-dataset-lo
 import { createRoutingDatasetLoader } from "./infrastructure/loader/routing-dataset-loader.ts";
 import { createS3DatasetLoader } from "./infrastructure/loader/s3-dataset-loader.ts";
 import { createLocalScratch } from "./infrastructure/local-scratch.ts";
+import { createResultIndex } from "./infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "./infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingOf } from "./infrastructure/repository/result-layout.ts";
 import { createStagingArea } from "./infrastructure/repository/staging-area.ts";
@@ -40,6 +41,7 @@ import type { SubmitAnalysisUseCase } from "./usecase/ports/input/submit-analysi
 import type { SweepUseCase } from "./usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "./usecase/ports/output/dataset-catalog.ts";
 import type { DatasetLoader } from "./usecase/ports/output/dataset-loader.ts";
+import type { ResultIndex } from "./usecase/ports/output/result-index.ts";
 import type { ResultRepository } from "./usecase/ports/output/result-repository.ts";
 import type { RunOrchestrator } from "./usecase/ports/output/run-orchestrator.ts";
 import type { StagingArea } from "./usecase/ports/output/staging-area.ts";
@@ -52,6 +54,7 @@ export type Core = AsyncDisposable & {
   readonly settings: Settings;
   readonly catalog: DatasetCatalog;
   readonly store: ObjectStore;
+  readonly index: ResultIndex;
   readonly repository: ResultRepository;
   readonly staging: StagingArea;
 };
@@ -81,10 +84,11 @@ export async function wireCore(
   try {
     const { mostBytes, note } = await trustIn(store, settings, proof);
     if (note !== undefined) onNote(note);
-    const repository = createObjectResultRepository(store, layout, mostBytes);
+    const index = createResultIndex(store, layout);
+    const repository = createObjectResultRepository(store, layout, index, mostBytes);
     const staging = createStagingArea(store, layout);
     const dispose = async () => store[Symbol.dispose]();
-    return { settings, catalog, store, repository, staging, [Symbol.asyncDispose]: dispose };
+    return { settings, catalog, store, index, repository, staging, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     store[Symbol.dispose]();
     throw error;

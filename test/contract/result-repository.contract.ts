@@ -19,14 +19,14 @@ export type RepositoryWorld = {
 /** A draft of a run whose result is the text `rows of <run>`. */
 export async function draftOf(
   { stage }: Pick<RepositoryWorld, "stage">,
-  run: { readonly runId?: string; readonly fence: string; readonly dataset?: string },
+  run: { readonly runId?: string; readonly fence: string; readonly dataset?: string; readonly date?: string },
 ): Promise<ManifestDraft> {
   const runId = parseRunId(run.runId ?? randomUUID());
   const content = `rows of ${runId}`;
   const sha256 = createHash("sha256").update(content).digest("hex");
   return {
     dataset: parseDatasetId(run.dataset ?? dataset),
-    date,
+    date: parseTargetDate(run.date ?? date),
     runId,
     fence: parseFence(run.fence),
     definitionDigest: "d".repeat(64),

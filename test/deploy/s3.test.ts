@@ -11,6 +11,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { beforeAll, expect, inject, test } from "vitest";
 import { readSettings } from "../../src/infrastructure/config/settings.ts";
+import { createResultIndex } from "../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../src/infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingFolder, stagingOf } from "../../src/infrastructure/repository/result-layout.ts";
 import { createStagingArea } from "../../src/infrastructure/repository/staging-area.ts";
@@ -83,7 +84,7 @@ beforeAll(async () => {
   using store = await openTestStore(access, { client, prefix, singlePutBytes: 15 });
   const folder = await mkdtemp(join(tmpdir(), "deploy-"));
   await proveStore(store, folder, 0);
-  const repository = createObjectResultRepository(store, layout);
+  const repository = createObjectResultRepository(store, layout, createResultIndex(store, layout));
   const stage = async (runId: Parameters<typeof stagingOf>[0], content: string) => {
     const path = join(folder, randomUUID());
     await writeFile(path, content);

@@ -102,6 +102,9 @@ export function fakeRepository(world: World): ResultRepository {
   return {
     findPublished: async () => live(),
     complete: async () => {},
+    async *history() {
+      yield* world.history.toReversed();
+    },
     findCommitted: async (_dataset, _date, runId) => world.history.find((manifest) => manifest.runId === runId),
     async publish(draft, mode) {
       world.calls.push("repository.publish");

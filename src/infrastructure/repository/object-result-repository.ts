@@ -2,16 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InputMissing, StoreUnsafe } from "../../domain/model/failure.ts";
 import type { ResultRepository } from "../../usecase/ports/output/result-repository.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { completePublication, findInHistory, type Place, publish, readPublished } from "./publication.ts";
+import type { ResultIndexKeeper } from "./object-result-index.ts";
+import { completePublication, findInHistory, type Place, publish, readPublished, walkHistory } from "./publication.ts";
 import { type ResultLayout, stagingOf } from "./result-layout.ts";
 
 /**
  * Results and their history in any object store.
+ * @param index follows what is published here
  * @param mostBytes the largest result that is safe there
  */
 export function createObjectResultRepository(
   store: ObjectStore,
   layout: ResultLayout,
+  index: ResultIndexKeeper,
   mostBytes = Number.POSITIVE_INFINITY,
 ): ResultRepository {
   const place: Place = {
@@ -22,8 +25,12 @@ export function createObjectResultRepository(
   };
   return {
     findPublished: (dataset, date, foreign) => readPublished(place, dataset, date, foreign),
-    complete: (published) => completePublication(place, published),
+    async complete(published) {
+      await completePublication(place, published);
+      await index.enter(published);
+    },
     findCommitted: (dataset, date, runId) => findInHistory(place, dataset, date, runId),
+    history: (dataset, date) => walkHistory(place, dataset, date),
     async publish(draft, mode, foreign = "refused") {
       const { sizeBytes } = draft.result;
       if (sizeBytes > mostBytes) {
@@ -31,7 +38,9 @@ export function createObjectResultRepository(
           `the result of ${draft.dataset} ${draft.date} has ${sizeBytes} bytes, and ${store.url} is safe for at most ${mostBytes}`,
         );
       }
-      return publish(place, draft, mode, foreign);
+      const publication = await publish(place, draft, mode, foreign);
+      await index.enter(publication.manifest);
+      return publication;
     },
 
     async openResult(manifest) {

@@ -94,11 +94,21 @@ export async function findInHistory(
   date: string,
   runId: RunId,
 ): Promise<Manifest | undefined> {
+  for await (const manifest of walkHistory(place, dataset, date)) if (manifest.runId === runId) return manifest;
+  return undefined;
+}
+
+/** From what is published to what it replaced, and on to the first result of the partition. */
+export async function* walkHistory(
+  place: Pick<Place, "store" | "layout">,
+  dataset: string,
+  date: string,
+): AsyncIterable<Manifest> {
   let manifest = await readPublished(place, dataset, date);
-  while (manifest !== undefined && manifest.runId !== runId) {
+  while (manifest !== undefined) {
+    yield manifest;
     manifest = manifest.previous === null ? undefined : await readManifest(place.store, manifest.previous);
   }
-  return manifest;
 }
 
 async function settle(
@@ -200,7 +210,8 @@ function complete({ layout, now }: Place, draft: ManifestDraft, current: Committ
   };
 }
 
-async function readManifest(store: ObjectStore, key: string): Promise<Manifest> {
+/** @throws StoreUnsafe when it is gone, or no manifest */
+export async function readManifest(store: ObjectStore, key: string): Promise<Manifest> {
   const text = await store.text(key);
   if (text === undefined) throw new StoreUnsafe(`the manifest ${key} of a published result is gone`);
   return parseManifest(key, text);

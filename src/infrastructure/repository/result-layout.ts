@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { type Fence, fenceKey } from "../../domain/value-object/fence.ts";
 import { isRunId, type RunId } from "../../domain/value-object/run-id.ts";
+import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 
 export const defaultResultKey = "{dataset}/{date}/result.parquet";
 
@@ -20,6 +21,10 @@ export interface ResultLayout {
   ): string;
   /** Whether this is the stable key of any dataset and date, of datasets that are gone as well. */
   isResult(key: string): boolean;
+  /** Below it lie all results of the dataset, and maybe more. */
+  results(dataset: string): string;
+  /** The date whose stable key this is; nothing for another key. */
+  dateOf(dataset: string, key: string): TargetDate | undefined;
 }
 
 /**
@@ -36,7 +41,11 @@ export function createResultLayout(template: string, datasets: readonly string[]
   const result = (dataset: string, date: string) =>
     template.replaceAll("{dataset}", dataset).replaceAll("{date}", date);
   const folder = (dataset: string, date: string) => posix.dirname(result(dataset, date));
-  const anyResult = new RegExp(`^${result("[a-z0-9-]+", "\\d{4}-\\d\\d-\\d\\d").replaceAll(".", "\\.")}$`);
+  const pattern = (dataset: string, date: string) =>
+    new RegExp(`^${template.replaceAll(".", "\\.").replaceAll("{dataset}", dataset).replaceAll("{date}", date)}$`);
+  const [beforeDate = ""] = template.split("{date}", 1);
+  const anyDate = "(\\d{4}-\\d\\d-\\d\\d)";
+  const anyResult = pattern("[a-z0-9-]+", anyDate);
   return {
     result,
     manifest: (dataset, date) => `${folder(dataset, date)}/manifest.json`,
@@ -44,8 +53,20 @@ export function createResultLayout(template: string, datasets: readonly string[]
     immutable: (dataset, date, { fence, runId, digest }) =>
       `${folder(dataset, date)}/_manifests/${fenceKey(fence)}-${runId}-${digest.slice(0, 12)}.json`,
     isResult: (key) => anyResult.test(key),
+    results: (dataset) => beforeDate.replace(/[^/]*$/, "").replaceAll("{dataset}", dataset),
+    dateOf(dataset, key) {
+      const date = pattern(dataset, anyDate).exec(key)?.[1];
+      return date !== undefined && isTargetDate(date) && result(dataset, date) === key ? date : undefined;
+    },
   };
 }
+
+/** Where the index of a dataset lies: an object for each year, and a mark that it was whole once. */
+export const indexLayout = {
+  folder: (dataset: string) => `_index/${dataset}/`,
+  year: (dataset: string, year: string) => `_index/${dataset}/${year}.jsonl`,
+  whole: (dataset: string) => `_index/${dataset}/whole`,
+};
 
 /** Where all runs stage. */
 export const stagingFolder = "_staging/";
@@ -58,6 +79,14 @@ export function stagingOf(runId: RunId): string {
 export function stagedFor(key: string): RunId | undefined {
   const runId = key.startsWith(stagingFolder) ? key.slice(stagingFolder.length).split("/", 2)[0] : undefined;
   return isRunId(runId) && key.length > stagingOf(runId).length ? runId : undefined;
+}
+
+function isTargetDate(text: string): text is TargetDate {
+  try {
+    return parseTargetDate(text) === text;
+  } catch {
+    return false;
+  }
 }
 
 function refuseTemplate(template: string): void {

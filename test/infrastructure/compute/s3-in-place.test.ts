@@ -15,6 +15,7 @@ import { createFileDatasetLoader } from "../../../src/infrastructure/loader/file
 import { createHttpDatasetLoader } from "../../../src/infrastructure/loader/http-dataset-loader.ts";
 import { createRoutingDatasetLoader } from "../../../src/infrastructure/loader/routing-dataset-loader.ts";
 import { createS3DatasetLoader } from "../../../src/infrastructure/loader/s3-dataset-loader.ts";
+import { createResultIndex } from "../../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
 import { createResultLayout } from "../../../src/infrastructure/repository/result-layout.ts";
 import { openFileObjectStore } from "../../../src/infrastructure/store/file-object-store.ts";
@@ -98,10 +99,8 @@ async function serviceOf(definition: string, { access, env = process.env, before
       return staged;
     },
   };
-  const repository = createObjectResultRepository(
-    store,
-    createResultLayout("{dataset}/{date}/result.parquet", ["till"]),
-  );
+  const layout = createResultLayout("{dataset}/{date}/result.parquet", ["till"]);
+  const repository = createObjectResultRepository(store, layout, createResultIndex(store, layout));
   const useCase = createRunAnalysisInteractor({
     catalog,
     loader,

@@ -6,6 +6,7 @@ import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
 import { StoreUnavailable, StoreUnsafe } from "../../../src/domain/model/failure.ts";
 import { parseRunId } from "../../../src/domain/value-object/run-id.ts";
 import { parseManifest } from "../../../src/infrastructure/repository/manifest-schema.ts";
+import { createResultIndex } from "../../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
 import { openFileObjectStore } from "../../../src/infrastructure/store/file-object-store.ts";
@@ -25,7 +26,7 @@ const layout = createResultLayout("{dataset}/{date}/result.parquet", ["sales"]);
 
 function worldOf(store: ObjectStore, folder: string, resultLayout = layout): RepositoryWorld {
   return {
-    repository: createObjectResultRepository(store, resultLayout),
+    repository: createObjectResultRepository(store, resultLayout, createResultIndex(store, resultLayout)),
     async stage(runId, content) {
       const path = join(folder, `staged-${randomUUID()}`);
       await writeFile(path, content);
@@ -73,9 +74,9 @@ describe("the repository over an object store", () => {
     };
     const world = worldOf(store, await tempFolder());
     const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
-    await expect(createObjectResultRepository(crashing, layout).publish(draft, "changed")).rejects.toThrow(
-      "crashed here",
-    );
+    await expect(
+      createObjectResultRepository(crashing, layout, createResultIndex(crashing, layout)).publish(draft, "changed"),
+    ).rejects.toThrow("crashed here");
     const seen = await world.repository.findPublished(dataset, date);
     expect(seen?.runId).toBe(draft.runId);
     expect(await store.text("sales/2026-02-05/manifest.json")).toBeUndefined();
@@ -138,7 +139,10 @@ describe("the repository over an object store", () => {
         return store.put(key, body, options);
       },
     };
-    expect((await createObjectResultRepository(slow, layout).publish(early, "changed")).outcome).toBe("published");
+    expect(
+      (await createObjectResultRepository(slow, layout, createResultIndex(slow, layout)).publish(early, "changed"))
+        .outcome,
+    ).toBe("published");
     expect(JSON.parse((await store.text("sales/2026-02-05/manifest.json")) ?? "").runId).toBe(late.runId);
     expect((await world.repository.findPublished(dataset, date))?.runId).toBe(late.runId);
   });
@@ -251,7 +255,12 @@ describe("the repository over an object store", () => {
     const store = await openFileObjectStore(await tempFolder());
     const world = worldOf(store, await tempFolder());
     const draft = await draftOf(world, { fence: "2026-02-06T06:00:00.000Z" });
-    const careful = createObjectResultRepository(store, layout, draft.result.sizeBytes - 1);
+    const careful = createObjectResultRepository(
+      store,
+      layout,
+      createResultIndex(store, layout),
+      draft.result.sizeBytes - 1,
+    );
     await expect(careful.publish(draft, "changed")).rejects.toThrow(StoreUnsafe);
     await expect(careful.publish(draft, "changed")).rejects.toThrow(
       /^the result of sales 2026-02-05 has \d+ bytes, and /,

@@ -6,6 +6,7 @@ import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
 import { InputMissing, StoreUnavailable } from "../../../src/domain/model/failure.ts";
 import { isOlder } from "../../../src/domain/value-object/fence.ts";
 import { parseManifest } from "../../../src/infrastructure/repository/manifest-schema.ts";
+import { createResultIndex } from "../../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
 import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
 import type { ObjectStore } from "../../../src/infrastructure/store/object-store.ts";
@@ -78,7 +79,9 @@ it.each([1, 2, 3, 4])("keeps its promises on a real server behind a bad network,
   using calm = await openTestStore(access, { prefix });
   const shaken = await insisting(() => openTestStore({ ...access, endpoint: proxy.endpoint }, { prefix }));
   using _closing = shaken;
-  const [quiet, repository] = [calm, shaken].map((store) => createObjectResultRepository(store, layout));
+  const [quiet, repository] = [calm, shaken].map((store) =>
+    createObjectResultRepository(store, layout, createResultIndex(store, layout)),
+  );
   if (quiet === undefined || repository === undefined) throw new Error("two stores give two repositories");
 
   const fences = ["06:00:00", "06:00:01", "06:00:01", "06:00:02", "06:00:03", "06:00:04"];

@@ -31,6 +31,12 @@ export interface ResultRepository {
    */
   complete(published: Manifest): Promise<void>;
 
+  /**
+   * What is published, what that replaced, and so on to the first result of the partition.
+   * @throws StoreUnavailable, StoreUnsafe
+   */
+  history(dataset: DatasetId, date: TargetDate): AsyncIterable<Manifest>;
+
   /** What this run has committed already, though it may have been replaced since. @throws StoreUnavailable */
   findCommitted(dataset: DatasetId, date: TargetDate, runId: RunId): Promise<Manifest | undefined>;
 

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import type { Manifest } from "../../domain/model/analysis-result.ts";
+import { parseFence } from "../../domain/value-object/fence.ts";
+import type { PinnedInput } from "../../domain/value-object/fingerprint.ts";
+import { parseRunId } from "../../domain/value-object/run-id.ts";
+import { parseTargetDate } from "../../domain/value-object/target-date.ts";
+import type { IndexedResult } from "../../usecase/ports/output/result-index.ts";
+
+/*
+ * The index of one dataset and year: a line that says so, then a line for each date, in order. The same results give the
+ * same bytes, whoever wrote them.
+ */
+
+const digits = 16;
+
+/** By date. */
+export type Shard = ReadonlyMap<string, IndexedResult>;
+
+export function printShard(dataset: string, year: string, shard: Shard): string {
+  const results = [...shard.values()].toSorted((one, other) => (one.date < other.date ? -1 : 1));
+  return `${[headOf(dataset, year), ...results.map(printLine)].join("\n")}\n`;
+}
+
+/** Nothing when the text is no index of this dataset, year and version, or was cut off. */
+export function parseShard(dataset: string, year: string, text: string): Shard | undefined {
+  const [head, ...lines] = text.split("\n");
+  if (head !== headOf(dataset, year) || lines.pop() !== "") return undefined;
+  const shard = new Map<string, IndexedResult>();
+  for (const line of lines) {
+    const result = parseLine(line);
+    if (result === undefined || !result.date.startsWith(year)) return undefined;
+    shard.set(result.date, result);
+  }
+  return shard;
+}
+
+export function printLine(result: IndexedResult): string {
+  const { date, fence, runId, publishedAt, rows, sizeBytes, definitionDigest, inputsDigest } = result;
+  return JSON.stringify([date, fence, runId, publishedAt, rows, sizeBytes, definitionDigest, inputsDigest]);
+}
+
+function parseLine(line: string): IndexedResult | undefined {
+  try {
+    const cells: unknown = JSON.parse(line);
+    if (!Array.isArray(cells) || cells.length !== 8) return undefined;
+    const [date, fence, runId, publishedAt, rows, sizeBytes, definitionDigest, inputsDigest] = cells;
+    const texts = [publishedAt, definitionDigest, inputsDigest].every((cell) => typeof cell === "string");
+    if (!texts || !Number.isSafeInteger(rows) || !Number.isSafeInteger(sizeBytes)) return undefined;
+    return {
+      date: parseTargetDate(date),
+      fence: parseFence(fence),
+      runId: parseRunId(runId),
+      publishedAt,
+      rows,
+      sizeBytes,
+      definitionDigest,
+      inputsDigest,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+export function indexed(manifest: Manifest): IndexedResult {
+  const { date, fence, runId, publishedAt, definitionDigest, inputs, result } = manifest;
+  return {
+    date,
+    fence,
+    runId,
+    publishedAt,
+    rows: result.rows,
+    sizeBytes: result.sizeBytes,
+    definitionDigest: definitionDigest.slice(0, digits),
+    inputsDigest: digestOf(inputs),
+  };
+}
+
+/** By content where every sha256 is known, else by address and validator, as inputs are compared. */
+function digestOf(inputs: readonly PinnedInput[]): string {
+  const byContent = inputs.every(({ sha256 }) => sha256 !== undefined);
+  const parts = inputs.map(({ uri, sha256, etag }) => (byContent ? sha256 : `${uri} ${sha256 ?? etag ?? ""}`));
+  return createHash("sha256").update(JSON.stringify(parts.toSorted())).digest("hex").slice(0, digits);
+}
+
+function headOf(dataset: string, year: string): string {
+  return JSON.stringify({ version: 1, dataset, year });
+}
