@@ -13,6 +13,7 @@ process.exitCode = await runCli(
     err: (text) => process.stderr.write(text),
     width: process.stdout.columns ?? 100,
     interactive: process.stderr.isTTY === true,
+    redraws: process.stdout.isTTY === true,
   },
   stopRequests(),
 );

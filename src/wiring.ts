@@ -30,13 +30,16 @@ import type { CliServices, Development, DoctorCheck, PreparedNamespace } from ".
 import { polarsVersion } from "./usecase/calculation/engine.ts";
 import { createDailyAnalysisInteractor } from "./usecase/interactor/daily-analysis-interactor.ts";
 import { createManageSchedulesInteractor } from "./usecase/interactor/manage-schedules-interactor.ts";
+import { createHistoryInteractor } from "./usecase/interactor/history-interactor.ts";
 import { createRunAnalysisInteractor } from "./usecase/interactor/run-analysis-interactor.ts";
 import { createShowResultInteractor } from "./usecase/interactor/show-result-interactor.ts";
+import { createStatusInteractor } from "./usecase/interactor/status-interactor.ts";
 import { createSubmitAnalysisInteractor } from "./usecase/interactor/submit-analysis-interactor.ts";
 import { createSweepInteractor } from "./usecase/interactor/sweep-interactor.ts";
 import type { ManageSchedulesUseCase } from "./usecase/ports/input/manage-schedules-usecase.ts";
 import type { RunAnalysisUseCase } from "./usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "./usecase/ports/input/show-result-usecase.ts";
+import type { StatusUseCase } from "./usecase/ports/input/status-usecase.ts";
 import type { SubmitAnalysisUseCase } from "./usecase/ports/input/submit-analysis-usecase.ts";
 import type { SweepUseCase } from "./usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "./usecase/ports/output/dataset-catalog.ts";
@@ -182,6 +185,26 @@ function lazyS3Client({ s3 }: Settings) {
 
 export function wireShowResult({ catalog, repository }: Core): { readonly useCase: ShowResultUseCase } {
   return { useCase: createShowResultInteractor(catalog, repository) };
+}
+
+/** Temporal's client is loaded when it is asked the first time: the store alone is faster than that. */
+function wireStatus(
+  { catalog, index, settings }: Pick<Core, "catalog" | "index" | "settings">,
+  env: NodeJS.ProcessEnv,
+): { readonly useCase: StatusUseCase } & AsyncDisposable {
+  let wired: ReturnType<typeof wireOrchestrator> | undefined;
+  const useCase = createStatusInteractor({
+    catalog,
+    index,
+    now: () => new Date(),
+    orchestrator: {
+      async statesOf(...args) {
+        wired ??= wireOrchestrator(settings, env);
+        return (await wired).orchestrator.statesOf(...args);
+      },
+    },
+  });
+  return { useCase, [Symbol.asyncDispose]: async () => (await wired)?.[Symbol.asyncDispose]() };
 }
 
 /** Temporal's client is loaded here and connects when it is first used: `run` and `show` do without. */
@@ -390,6 +413,11 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
       const current = settings();
       return wireSubmitAnalysis({ catalog: await wireCatalog(current), settings: current }, env);
     },
+    status: async () => borrow(await wireCore(settings(), "never"), (core) => wireStatus(core, env)),
+    history: async () =>
+      borrow(await wireCore(settings(), "never"), ({ catalog, repository }) => ({
+        useCase: createHistoryInteractor(catalog, repository),
+      })),
     sweep: async () => borrow(await wireCore(settings(), "never"), (core) => wireSweep(core, env)),
     schedules: () => wireSchedules(settings(), env),
     setup: () => prepareNamespace(settings(), env),

@@ -4,10 +4,12 @@ import {
   CancelledFailure,
   type Client,
   TerminatedFailure,
+  type WorkflowExecutionInfo,
   WorkflowFailedError,
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from "@temporalio/client";
+import { defineSearchAttributeKey } from "@temporalio/common";
 import {
   type AnalysisFailure,
   BadRequest,
@@ -18,14 +20,18 @@ import {
   StoreUnavailable,
 } from "../../domain/model/failure.ts";
 import { parseRunId, type RunId } from "../../domain/value-object/run-id.ts";
-import { workflowIdOf } from "../../domain/value-object/run-identity.ts";
+import { runAttributes, workflowIdOf } from "../../domain/value-object/run-identity.ts";
+import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
-import type { RunOrchestrator, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
+import type { RunOrchestrator, RunSighting, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
 import { serverFailure } from "./connection.ts";
 
 const workflowType = "runAnalysis";
 const cancelLimitMs = 30_000;
 const runsInQuery = 50;
+/** The newest of them; a list comes in that order. */
+const mostRunsListed = 20_000;
+const dateAttribute = defineSearchAttributeKey(runAttributes.date, "KEYWORD");
 
 /** Runs as Temporal workflows, one id for a dataset and date. */
 export function createTemporalRunOrchestrator(connect: () => Promise<Client>, taskQueue: string): RunOrchestrator {
@@ -73,7 +79,65 @@ export function createTemporalRunOrchestrator(connect: () => Promise<Client>, ta
         }
         return live;
       }),
+
+    statesOf: (dataset, first, last) =>
+      translated(async () => {
+        const client = await connect();
+        const ofDataset = `WorkflowType = "${workflowType}" AND ${runAttributes.dataset} = "${dataset}"`;
+        const inRange = `${runAttributes.date} BETWEEN "${first}" AND "${last}"`;
+        // Not "Running": a paused one has not ended either.
+        const running = await newestRuns(client, `${ofDataset} AND ${inRange} AND CloseTime IS NULL`);
+        const failures = await newestRuns(
+          client,
+          `${ofDataset} AND ${inRange} AND ExecutionStatus IN ("Failed", "TimedOut")`,
+        );
+        // A later run that ended well, or was stopped on purpose, makes good for a failure.
+        const suspects = [...failures.keys()].filter((date) => !running.has(date));
+        const found = [...running.values()];
+        for (let start = 0; start < suspects.length; start += runsInQuery) {
+          const dates = suspects.slice(start, start + runsInQuery).map((date) => `"${date}"`);
+          const newest = await newestRuns(client, `${ofDataset} AND ${runAttributes.date} IN (${dates.join(", ")})`);
+          found.push(...newest.values());
+        }
+        return found.flatMap(({ status, ...run }) =>
+          status === "running" || status === "failed" ? [{ ...run, status }] : [],
+        );
+      }),
   };
+}
+
+type FoundRun = Omit<RunSighting, "status"> & Pick<RunState, "status">;
+
+/** The run of each date that began last. */
+async function newestRuns(client: Client, query: string): Promise<ReadonlyMap<TargetDate, FoundRun>> {
+  const newest = new Map<TargetDate, FoundRun>();
+  let count = 0;
+  for await (const run of client.workflow.list({ query, pageSize: 1_000 })) {
+    count += 1;
+    if (count > mostRunsListed) break;
+    const date = dateOf(run);
+    if (date === undefined) continue;
+    const startedAt = run.startTime.toISOString();
+    if ((newest.get(date)?.startedAt ?? "") > startedAt) continue;
+    newest.set(date, {
+      date,
+      status: run.closeTime === undefined ? "running" : (statuses[run.status.name] ?? "failed"),
+      workflowId: run.workflowId,
+      runId: run.runId,
+      startedAt,
+      ...(run.closeTime === undefined ? {} : { closedAt: run.closeTime.toISOString() }),
+    });
+  }
+  return newest;
+}
+
+/** Nothing where somebody has run what is no date. */
+function dateOf(run: WorkflowExecutionInfo): TargetDate | undefined {
+  try {
+    return parseTargetDate(run.typedSearchAttributes.get(dateAttribute));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A running one is asked to stop and awaited, so that its calculation is gone before the next begins. */

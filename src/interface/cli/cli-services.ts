@@ -1,6 +1,8 @@
 import type { ManageSchedulesUseCase } from "../../usecase/ports/input/manage-schedules-usecase.ts";
+import type { HistoryUseCase } from "../../usecase/ports/input/history-usecase.ts";
 import type { RunAnalysisUseCase } from "../../usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "../../usecase/ports/input/show-result-usecase.ts";
+import type { StatusUseCase } from "../../usecase/ports/input/status-usecase.ts";
 import type { SubmitAnalysisUseCase } from "../../usecase/ports/input/submit-analysis-usecase.ts";
 import type { SweepUseCase } from "../../usecase/ports/input/sweep-usecase.ts";
 import type { DatasetCatalog } from "../../usecase/ports/output/dataset-catalog.ts";
@@ -44,6 +46,8 @@ export interface CliServices {
   run(): Borrowed<{ readonly useCase: RunAnalysisUseCase; now(): Promise<Date> }>;
   show(): Borrowed<{ readonly useCase: ShowResultUseCase }>;
   submit(): Borrowed<{ readonly useCase: SubmitAnalysisUseCase }>;
+  status(): Borrowed<{ readonly useCase: StatusUseCase }>;
+  history(): Borrowed<{ readonly useCase: HistoryUseCase }>;
   sweep(): Borrowed<{ readonly useCase: SweepUseCase }>;
   schedules(): Borrowed<{ readonly useCase: ManageSchedulesUseCase }>;
   setup(): Promise<PreparedNamespace>;
@@ -61,4 +65,6 @@ export type CliStreams = {
   readonly width: number;
   /** Whether progress may be drawn on standard error. */
   readonly interactive: boolean;
+  /** Whether standard output is a terminal, so that what is there may be drawn anew. */
+  readonly redraws: boolean;
 };

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { failureJson, presentFailure } from "../presenter/failure-presenter.ts";
+import { printHistory } from "../presenter/history-presenter.ts";
 import { printJson } from "../presenter/json-presenter.ts";
 import { createProgress } from "../presenter/progress-presenter.ts";
 import { printResult, printTable } from "../presenter/result-presenter.ts";
@@ -13,6 +14,7 @@ import type { CliServices, CliStreams } from "./cli-services.ts";
 import { demo } from "./demo-command.ts";
 import { dev } from "./dev-command.ts";
 import { doctor } from "./doctor-command.ts";
+import { type StatusOptions, status } from "./status-command.ts";
 
 type JsonOption = { readonly json?: true };
 type SweepOptions = JsonOption & {
@@ -111,6 +113,24 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
       print(json ? printJson(result) : printResult(result, streams.width));
     });
 
+  command("status [dataset]", "a calendar of what is published, missing, late, running and failed")
+    .option("--from <date>", "the first date; default: the first that is published")
+    .option("--to <date>", "the last date; default: the newest that is expected by now")
+    .option("--rebuild", "make the index of results anew from the manifests first")
+    .option("--watch [seconds]", "again and again until Ctrl-C, every 5 seconds", parseSeconds)
+    .option("--without-temporal", "from the store alone")
+    .action((dataset: string | undefined, options: StatusOptions) =>
+      status(services, { dataset, ...options }, streams, signal),
+    );
+
+  command("history <dataset> <date>", "every result that was published for one date, the newest first")
+    .option("--limit <results>", "the most results to print", parseLimit)
+    .action(async (dataset: string, date: string, { json, limit }: JsonOption & { readonly limit?: number }) => {
+      await using history = await services.history();
+      const report = await history.useCase.history(dataset, date, limit);
+      print(json ? printJson(report) : printHistory(report, streams.width));
+    });
+
   command("datasets", "list the definitions").action(async ({ json }: JsonOption) => {
     const entries = (await services.catalog()).list().map(({ id, file, digest, definition }) => ({
       id,
@@ -193,6 +213,18 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
 
 function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a number of rows.");
+  return Number(text);
+}
+
+function parseLimit(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("expected a number of results.");
+  return Number(text);
+}
+
+function parseSeconds(text: string): number {
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(text) || Number(text) < 1) {
+    throw new InvalidArgumentError("expected a number of seconds, 1 or more.");
+  }
   return Number(text);
 }
 

@@ -26,7 +26,7 @@ function printAmount({ count: number, sizeBytes }: Amount): string {
   return number === 0 || sizeBytes === null ? amount : `${amount} (${printBytes(sizeBytes)})`;
 }
 
-function printBytes(bytes: number): string {
+export function printBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1);
   const digits = power === 0 ? 0 : 1;

@@ -28,6 +28,7 @@ function fakeOrchestrator(): RunOrchestrator {
       return run === undefined ? undefined : { ...run, status: "running", startedAt: "2026-02-06T06:00:00.000Z" };
     },
     liveRuns: async () => new Set(),
+    statesOf: async () => [],
   };
 }
 

@@ -21,6 +21,12 @@ export type RunState = {
   readonly failure?: { readonly code: FailureCode; readonly message: string };
 };
 
+/** A date's run that is under way, or whose last end was a failure. */
+export type RunSighting = Pick<RunState, "workflowId" | "runId" | "startedAt" | "closedAt"> & {
+  readonly date: TargetDate;
+  readonly status: "running" | "failed";
+};
+
 /** Keeps runs going through crashes and retries: Temporal. */
 export interface RunOrchestrator {
   /** Starts the run, or joins the one under way; `force` ends that one first. @throws StoreUnavailable when it is away */
@@ -33,4 +39,10 @@ export interface RunOrchestrator {
    * @throws StoreUnavailable when it is away, without runs as well
    */
   liveRuns(runIds: readonly RunId[]): Promise<ReadonlySet<RunId>>;
+  /**
+   * Dates from the first to the last that have a run under way, or whose last run failed. What happened a moment ago may not
+   * be seen yet, nor what it has forgotten since.
+   * @throws StoreUnavailable when it is away
+   */
+  statesOf(dataset: DatasetId, first: TargetDate, last: TargetDate): Promise<readonly RunSighting[]>;
 }

@@ -1,0 +1,55 @@
+import type { DatasetId } from "../../domain/value-object/dataset-id.ts";
+import type { TargetDate } from "../../domain/value-object/target-date.ts";
+import type { IndexedResult, RebuiltIndex } from "../ports/output/result-index.ts";
+import type { RunSighting } from "../ports/output/run-orchestrator.ts";
+
+/**
+ * `running`: a run is under way, whatever is published. `failed`: the last run failed, and nothing was published since.
+ * `published`: a result is there. `late`: none is, for the newest date whose deadline has passed. `pending`: none is, and
+ * none need be yet. `missing`: none is.
+ */
+export type DayState = "published" | "running" | "failed" | "late" | "missing" | "pending";
+
+export type Day = {
+  readonly date: TargetDate;
+  readonly state: DayState;
+  readonly result: IndexedResult | null;
+  readonly run: RunSighting | null;
+};
+
+/**
+ * Of the newest date that is expected by now; older dates that are filled in later never count. `fresh`: it is there.
+ * `pending`: it is not, its deadline is still to come, and the date before is there. `late`: the deadline of `date` has
+ * passed. `missing`: it is not there, and no deadline says by when it should be.
+ */
+export type Freshness = {
+  readonly state: "fresh" | "pending" | "late" | "missing";
+  readonly date: TargetDate;
+  /** Local time of the day after the lag, such as `2026-02-06 09:00 Europe/Berlin`. */
+  readonly deadline: string | null;
+};
+
+export type DatasetStatus = {
+  readonly dataset: DatasetId;
+  readonly title: string;
+  readonly from: TargetDate;
+  readonly to: TargetDate;
+  /** In order, without gaps. */
+  readonly days: readonly Day[];
+  readonly counts: Readonly<Record<DayState, number>>;
+  /** Dates with a result in the range, those that run again or failed since as well. */
+  readonly results: number;
+  /** The last publication of any date. */
+  readonly lastSuccess: Pick<IndexedResult, "date" | "publishedAt"> | null;
+  /** Nothing where neither a schedule nor a deadline expects a date. */
+  readonly freshness: Freshness | null;
+};
+
+export type StatusReport = {
+  readonly at: string;
+  /** `asked`: whether running and failed are known. */
+  readonly temporal: { readonly asked: boolean; readonly message: string | null };
+  readonly datasets: readonly DatasetStatus[];
+};
+
+export type RebuildReport = readonly (RebuiltIndex & { readonly dataset: DatasetId })[];
