@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { parseDatasetId } from "../../../src/domain/value-object/dataset-id.ts";
+import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
+import { printRebuild, printStatus, printStatusLines } from "../../../src/interface/presenter/status-presenter.ts";
+import type { DatasetStatus, DayState, StatusReport } from "../../../src/usecase/dto/status-report.ts";
+
+const failedRun = {
+  date: parseTargetDate("2026-02-01"),
+  status: "failed",
+  workflowId: "analysis/sales/2026-02-01",
+  runId: "r",
+  startedAt: "2026-02-02T06:00:00.000Z",
+} as const;
+
+function reportOf(first: string, states: readonly DayState[], more: Partial<DatasetStatus> = {}): StatusReport {
+  const days = states.map((state, index) => ({
+    date: parseTargetDate(new Date(Date.parse(first) + index * 86_400_000).toISOString().slice(0, 10)),
+    state,
+    result: null,
+    run: state === "failed" ? failedRun : null,
+  }));
+  const counts = { published: 0, running: 0, failed: 0, late: 0, missing: 0, pending: 0 };
+  for (const state of states) counts[state] += 1;
+  const dataset: DatasetStatus = {
+    dataset: parseDatasetId("sales"),
+    title: "Sales",
+    from: parseTargetDate(first),
+    to: days.at(-1)?.date ?? parseTargetDate(first),
+    days,
+    counts,
+    results: counts.published,
+    lastSuccess: null,
+    freshness: { state: "late", date: parseTargetDate("2026-02-05"), deadline: "2026-02-06 09:00 UTC" },
+    ...more,
+  };
+  return { at: "2026-02-06T10:00:00.000Z", temporal: { asked: true, message: null }, datasets: [dataset] };
+}
+
+test("a calendar has a line for each month and a mark for each day, from the first on", () => {
+  const states: DayState[] = ["published", "missing", "running", "failed", "late", "pending"];
+  expect(printStatus(reportOf("2026-01-29", states)).split("\n")).toEqual([
+    "sales: Sales",
+    "           1   5    10   15   20   25   30",
+    "  2026-01                              #.r",
+    "  2026-02  x!-",
+    "6 days: 1 published, 1 running, 1 failed, 1 late, 1 missing, 1 not due yet",
+    "LATE: 2026-02-05 is not there, and was due by 2026-02-06 09:00 UTC",
+    "last success: none",
+    "failed: analysis/sales/2026-02-01, run r",
+    "",
+    "# published   r running   x failed   ! late   . missing   - not due yet",
+  ]);
+});
+
+test("months that are all alike take one line", () => {
+  const lines = printStatus(reportOf("2016-01-01", [...Array<DayState>(3653).fill("published"), "missing"])).split(
+    "\n",
+  );
+  expect(lines.slice(2, 5)).toEqual([
+    "  2016-01 to 2025-12: 120 months, all published",
+    "  2026-01  .",
+    "3,654 days: 3,653 published, 1 missing",
+  ]);
+});
+
+test("lines say the same in short, and what is not known", () => {
+  const report = reportOf("2026-02-04", ["published", "late"]);
+  expect(printStatusLines(report)).toBe(
+    "sales: 2 days: 1 published, 1 late; LATE: 2026-02-05 is not there, and was due by 2026-02-06 09:00 UTC",
+  );
+  expect(printStatusLines({ ...report, temporal: { asked: false, message: "nobody answers" } })).toMatch(
+    /\nrunning and failed are not known: nobody answers$/,
+  );
+});
+
+test("a rebuild says what it has repaired", () => {
+  const dataset = parseDatasetId("sales");
+  expect(printRebuild([{ dataset, results: 3650, repaired: 0 }])).toBe("sales: 3,650 results, the index had no fault");
+  expect(printRebuild([{ dataset, results: 1, repaired: 2 }])).toBe("sales: 1 result, 2 entries repaired");
+});
