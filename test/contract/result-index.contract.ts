@@ -11,7 +11,7 @@ import type { ResultIndex } from "../../src/usecase/ports/output/result-index.ts
 import type { ResultRepository } from "../../src/usecase/ports/output/result-repository.ts";
 import { dataset, draftOf } from "./result-repository.contract.ts";
 
-export const layout = createResultLayout("{dataset}/{date}/result.parquet", [dataset, "returns"]);
+const layout = createResultLayout("{dataset}/{date}/result.parquet", [dataset, "returns"]);
 
 export type IndexWorld = {
   readonly store: ObjectStore;

@@ -34,7 +34,11 @@ describe("the service on S3", () => {
     expect(keys.filter((key) => /^flights\/2013-02-\d\d\/result\.parquet$/.test(key))).toHaveLength(7);
     expect(keys.filter((key) => /^flights\/2013-02-\d\d\/manifest\.json$/.test(key))).toHaveLength(7);
     expect(keys.filter((key) => /^flights\/2013-02-\d\d\/_manifests\/[^/]+\.json$/.test(key))).toHaveLength(7);
-    expect(keys).toHaveLength(21);
+    expect(keys.filter((key) => key.startsWith("_index/"))).toEqual([
+      "_index/flights/2013.jsonl",
+      "_index/flights/whole",
+    ]);
+    expect(keys).toHaveLength(23);
     expect(await Array.fromAsync(store.unfinished())).toEqual([]);
   }, 240_000);
 

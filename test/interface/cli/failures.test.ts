@@ -195,7 +195,7 @@ test("a RESULT_KEY without {dataset} works for one dataset and is refused for tw
     await one.define("totals");
     await one.write("2026-01-01.csv", smallCsv);
     expect(await one.run("cli", ["run", "totals", "2026-01-01"])).toMatchObject({ status: 0 });
-    expect((await one.stored()).filter((path) => !path.includes("_manifests"))).toEqual([
+    expect((await one.stored()).filter((path) => !/_manifests|_index/.test(path))).toEqual([
       "2026-01-01/manifest.json",
       "2026-01-01/result.parquet",
     ]);
