@@ -3,10 +3,16 @@ import { toTemporalFailure } from "./failure-translation.ts";
 
 const beatEveryMs = 500;
 
-/** Beats while the step works: a cancel reaches the worker in the answer to a heartbeat. */
-export async function step<T>(work: (control: { readonly signal: AbortSignal }) => Promise<T>): Promise<T> {
+/**
+ * Beats while the step works: a cancel reaches the worker in the answer to a heartbeat.
+ * @param details what the next attempt should know, should this one be lost
+ */
+export async function step<T>(
+  work: (control: { readonly signal: AbortSignal }) => Promise<T>,
+  details?: () => unknown,
+): Promise<T> {
   const context = Context.current();
-  const beat = setInterval(() => context.heartbeat(), beatEveryMs);
+  const beat = setInterval(() => context.heartbeat(details?.()), beatEveryMs);
   try {
     return await work({ signal: context.cancellationSignal });
   } catch (error) {

@@ -1,12 +1,17 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Client } from "@temporalio/client";
 import packageJson from "../package.json" with { type: "json" };
 import { StoreUnavailable } from "./domain/model/failure.ts";
-import { createChildProcessAnalyzer } from "./infrastructure/compute/child-process-analyzer.ts";
+import {
+  type ChildProcessAnalyzerOptions,
+  createChildProcessAnalyzer,
+} from "./infrastructure/compute/child-process-analyzer.ts";
+import { createKeptChildren, mostKeptChildren } from "./infrastructure/compute/kept-children.ts";
 import { createMemoryBudget } from "./infrastructure/compute/memory-budget.ts";
 import { createWarmChildren, timeWarmUp } from "./infrastructure/compute/warm-children.ts";
 import { loadDatasetCatalog } from "./infrastructure/config/dataset-catalog.ts";
@@ -28,20 +33,26 @@ import { establishTrust, type Trust } from "./infrastructure/store/store-proofs.
 import { defaultCacheFolder } from "./infrastructure/temporal/pinned-package.ts";
 import type { CliServices, Development, DoctorCheck, PreparedNamespace } from "./interface/cli/cli-services.ts";
 import { polarsVersion } from "./usecase/calculation/engine.ts";
+import { createBackfillInteractor } from "./usecase/interactor/backfill-interactor.ts";
+import { createCarryOutBackfillInteractor } from "./usecase/interactor/carry-out-backfill-interactor.ts";
 import { createDailyAnalysisInteractor } from "./usecase/interactor/daily-analysis-interactor.ts";
-import { createManageSchedulesInteractor } from "./usecase/interactor/manage-schedules-interactor.ts";
 import { createHistoryInteractor } from "./usecase/interactor/history-interactor.ts";
+import { createManageSchedulesInteractor } from "./usecase/interactor/manage-schedules-interactor.ts";
+import { createPlanInteractor } from "./usecase/interactor/plan-interactor.ts";
 import { createRunAnalysisInteractor } from "./usecase/interactor/run-analysis-interactor.ts";
 import { createShowResultInteractor } from "./usecase/interactor/show-result-interactor.ts";
 import { createStatusInteractor } from "./usecase/interactor/status-interactor.ts";
 import { createSubmitAnalysisInteractor } from "./usecase/interactor/submit-analysis-interactor.ts";
 import { createSweepInteractor } from "./usecase/interactor/sweep-interactor.ts";
+import type { BackfillUseCase } from "./usecase/ports/input/backfill-usecase.ts";
 import type { ManageSchedulesUseCase } from "./usecase/ports/input/manage-schedules-usecase.ts";
+import type { PlanUseCase } from "./usecase/ports/input/plan-usecase.ts";
 import type { RunAnalysisUseCase } from "./usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "./usecase/ports/input/show-result-usecase.ts";
 import type { StatusUseCase } from "./usecase/ports/input/status-usecase.ts";
 import type { SubmitAnalysisUseCase } from "./usecase/ports/input/submit-analysis-usecase.ts";
 import type { SweepUseCase } from "./usecase/ports/input/sweep-usecase.ts";
+import type { BackfillOrchestrator } from "./usecase/ports/output/backfill-orchestrator.ts";
 import type { DatasetCatalog } from "./usecase/ports/output/dataset-catalog.ts";
 import type { DatasetLoader } from "./usecase/ports/output/dataset-loader.ts";
 import type { ResultIndex } from "./usecase/ports/output/result-index.ts";
@@ -121,57 +132,80 @@ async function trustIn(store: ObjectStore, settings: Settings, proof: ProofOfSto
   });
 }
 
-/** @param calculations `one`: the process ends after it; `many`: children are forked ahead again and again */
+/**
+ * @param calculations `one`: the process ends after it; `many`: children are forked ahead again and again
+ * @returns in `manySmall` the same for days that a backfill calculates in a row: their children are kept, and they leave
+ * those that were forked ahead to the others
+ */
 export function wireRunAnalysis(
   core: Core,
   calculations: "one" | "many",
-): { readonly useCase: RunAnalysisUseCase; readonly loader: DatasetLoader } & AsyncDisposable {
+): {
+  readonly useCase: RunAnalysisUseCase;
+  readonly manySmall: RunAnalysisUseCase;
+  readonly loader: DatasetLoader;
+} & AsyncDisposable {
   const { settings, store, catalog, repository } = core;
+  const forks = { main: childMain, env: process.env };
   const children = createWarmChildren({
-    main: childMain,
+    ...forks,
     spares: calculations === "one" ? 0 : settings.warmChildren,
     definitions: catalog.list().map(({ file }) => file),
-    env: process.env,
   });
+  const kept = createKeptChildren(createWarmChildren({ ...forks, spares: 0, definitions: [] }));
   const { scratchFolder } = settings;
   const sources = lazyS3Client(settings);
+  const loader = createLoader(core, sources);
+  const budget = createMemoryBudget(settings.workerMemoryBytes);
+  const interactor = (of: Pick<ChildProcessAnalyzerOptions, "children" | "atMost">) =>
+    createRunAnalysisInteractor({
+      catalog,
+      repository,
+      loader,
+      analyzer: createChildProcessAnalyzer({
+        ...of,
+        store,
+        budget,
+        scratchFolder,
+        async cloudOptions(bucket) {
+          const { cloudOptionsOf } = await import("./infrastructure/store/s3-cloud-options.ts");
+          return cloudOptionsOf(await sources.get(), bucket);
+        },
+      }),
+      engine: { service: serviceVersion, polars: polarsVersion, node: process.versions.node },
+      heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+      peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
+    });
+  const dispose = async () => {
+    await Promise.all([children, kept].map((each) => each[Symbol.asyncDispose]()));
+    await sources.close();
+  };
+  return {
+    useCase: interactor({ children }),
+    manySmall: interactor({ children: kept, atMost: mostKeptChildren }),
+    loader,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function createLoader({ settings, store }: Pick<Core, "settings" | "store">, sources: LazyS3Client): DatasetLoader {
+  const { scratchFolder } = settings;
   const stage: Stage = async (runId, name, file) => {
     const key = `${stagingOf(runId)}${randomUUID()}/${name}`;
     await store.put(key, file, { condition: { ifAbsent: true }, durable: false });
     return key;
   };
-  const loader = createRoutingDatasetLoader({
+  return createRoutingDatasetLoader({
     file: createFileDatasetLoader(),
     http: createHttpDatasetLoader({ scratchFolder, stage }),
     s3: createS3DatasetLoader({ scratchFolder, stage, client: sources.get }),
   });
-  const useCase = createRunAnalysisInteractor({
-    catalog,
-    repository,
-    loader,
-    analyzer: createChildProcessAnalyzer({
-      store,
-      children,
-      budget: createMemoryBudget(settings.workerMemoryBytes),
-      scratchFolder,
-      async cloudOptions(bucket) {
-        const { cloudOptionsOf } = await import("./infrastructure/store/s3-cloud-options.ts");
-        return cloudOptionsOf(await sources.get(), bucket);
-      },
-    }),
-    engine: { service: serviceVersion, polars: polarsVersion, node: process.versions.node },
-    heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
-    peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
-  });
-  const dispose = async () => {
-    await children[Symbol.asyncDispose]();
-    await sources.close();
-  };
-  return { useCase, loader, [Symbol.asyncDispose]: dispose };
 }
 
+type LazyS3Client = { readonly get: () => Promise<S3Client>; readonly close: () => Promise<void> };
+
 /** For sources on S3, made when the first one is read. */
-function lazyS3Client({ s3 }: Settings) {
+function lazyS3Client({ s3 }: Settings): LazyS3Client {
   let client: Promise<S3Client> | undefined;
   const create = async () => (await import("./infrastructure/store/s3-client.ts")).createS3Client(s3);
   return {
@@ -230,10 +264,17 @@ async function wireClient(
 async function wireOrchestrator(
   settings: Settings,
   env: NodeJS.ProcessEnv,
-): Promise<{ readonly orchestrator: RunOrchestrator } & AsyncDisposable> {
+): Promise<{ readonly orchestrator: RunOrchestrator; readonly backfills: BackfillOrchestrator } & AsyncDisposable> {
+  const { createTemporalBackfillOrchestrator } = await import(
+    "./infrastructure/temporal/temporal-backfill-orchestrator.ts"
+  );
   const { createTemporalRunOrchestrator } = await import("./infrastructure/temporal/temporal-run-orchestrator.ts");
   const { connect, ...rest } = await wireClient(env);
-  return { orchestrator: createTemporalRunOrchestrator(connect, settings.taskQueue), ...rest };
+  return {
+    orchestrator: createTemporalRunOrchestrator(connect, settings.taskQueue),
+    backfills: createTemporalBackfillOrchestrator(connect, settings.taskQueue),
+    ...rest,
+  };
 }
 
 async function wireSchedules(
@@ -252,7 +293,29 @@ export async function wireSubmitAnalysis(
   env: NodeJS.ProcessEnv,
 ): Promise<{ readonly useCase: SubmitAnalysisUseCase } & AsyncDisposable> {
   const { orchestrator, ...rest } = await wireOrchestrator(settings, env);
-  return { useCase: createSubmitAnalysisInteractor(catalog, orchestrator), ...rest };
+  return { ...rest, useCase: createSubmitAnalysisInteractor(catalog, orchestrator) };
+}
+
+/** Reads sources itself, as a worker does, and calculates nothing. */
+function wirePlan(core: Core): { readonly useCase: PlanUseCase } & AsyncDisposable {
+  const sources = lazyS3Client(core.settings);
+  return { useCase: createPlan(core, createLoader(core, sources)), [Symbol.asyncDispose]: sources.close };
+}
+
+function createPlan({ catalog, repository }: Core, loader: DatasetLoader): PlanUseCase {
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+  return createPlanInteractor({ catalog, loader, repository, sha256 });
+}
+
+async function wireBackfill(
+  core: Core,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly useCase: BackfillUseCase } & AsyncDisposable> {
+  const parts = new AsyncDisposableStack();
+  const { orchestrator, backfills } = parts.use(await wireOrchestrator(core.settings, env));
+  const plan = parts.use(wirePlan(core)).useCase;
+  const useCase = createBackfillInteractor({ catalog: core.catalog, plan, backfills, runs: orchestrator });
+  return { useCase, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 async function wireSweep(
@@ -278,6 +341,7 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
   const { startAnalysisWorker } = await import("./infrastructure/temporal/worker.ts");
   const { createRunAnalysisActivities } = await import("../activities/run-analysis-activities.ts");
   const { createDailyAnalysisActivities } = await import("../activities/daily-analysis-activities.ts");
+  const { createBackfillActivities } = await import("../activities/backfill-activities.ts");
   const { createSweepActivities } = await import("../activities/sweep-activities.ts");
   const { settings } = core;
   const target = readTemporalTarget(env);
@@ -290,12 +354,22 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
     const { orchestrator } = parts.use(await wireOrchestrator(settings, env));
     const { catalog, repository } = core;
     const daily = createDailyAnalysisInteractor({ catalog, repository, loader: run.loader, orchestrator });
+    const backfill = createCarryOutBackfillInteractor({
+      catalog,
+      plan: createPlan(core, run.loader),
+      run: run.manySmall,
+      repository,
+      runs: orchestrator,
+      heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+      pause: (milliseconds, signal) => sleep(milliseconds, undefined, signal === undefined ? {} : { signal }),
+    });
     const worker = await startAnalysisWorker({
       target,
       taskQueue: settings.taskQueue,
       activities: {
         ...createRunAnalysisActivities(run.useCase),
         ...createDailyAnalysisActivities(daily),
+        ...createBackfillActivities(backfill),
         ...createSweepActivities(sweep.useCase),
       },
       maxActivities: settings.workerActivities,
@@ -418,6 +492,8 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
       borrow(await wireCore(settings(), "never"), ({ catalog, repository }) => ({
         useCase: createHistoryInteractor(catalog, repository),
       })),
+    plan: async () => borrow(await wireCore(settings(), "never"), wirePlan),
+    backfill: async () => borrow(await wireCore(settings(), "never"), (core) => wireBackfill(core, env)),
     sweep: async () => borrow(await wireCore(settings(), "never"), (core) => wireSweep(core, env)),
     schedules: () => wireSchedules(settings(), env),
     setup: () => prepareNamespace(settings(), env),

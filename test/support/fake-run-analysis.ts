@@ -68,6 +68,7 @@ export function createFakeRunAnalysis(instead: Partial<Steps> = {}): {
     load: noted("load", steps.load),
     analyze: noted("analyze", steps.analyze),
     save: noted("save", steps.save),
+    goOn: () => Promise.reject(new Error("an orchestrator calls the steps")),
     run: () => Promise.reject(new Error("an orchestrator calls the steps")),
   };
   return { useCase, calls, steps: () => calls.map(({ step }) => step) };

@@ -28,17 +28,15 @@ export type ChildCalculation = {
 };
 
 /**
- * Warms up and does one calculation for the parent, which then ends this process. Ends at once when the parent is gone.
+ * Warms up and does one calculation after another for the parent, which then ends this process. Ends at once when the
+ * parent is gone.
  * @param definitions files to import ahead; without any there is no time to warm up, the order is waiting
  */
 export async function serveParent(child: ChildCalculation, definitions: readonly string[]): Promise<void> {
   endWithParent();
   if (definitions.length > 0) await warm(child, definitions);
-  const ordered = new Promise<ChildOrder>((resolve) =>
-    process.once("message", (order) => resolve(order as ChildOrder)),
-  );
+  process.on("message", async (order) => say(await answer(child, order as ChildOrder)));
   await say({ kind: "ready" });
-  await say(await answer(child, await ordered));
 }
 
 async function answer(child: ChildCalculation, order: ChildOrder): Promise<ChildMessage> {

@@ -11,7 +11,7 @@ import { stagingOf } from "../repository/result-layout.ts";
 import { scratchName } from "../scratch-name.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import type { ChildOrder, OrderedFile } from "./child-protocol.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import { createMemoryBudget, type MemoryBudget } from "./memory-budget.ts";
 import { supervise } from "./supervise-child.ts";
 import type { WarmChildren } from "./warm-children.ts";
 
@@ -19,6 +19,8 @@ export type ChildProcessAnalyzerOptions = {
   readonly store: ObjectStore;
   readonly children: WarmChildren;
   readonly budget: MemoryBudget;
+  /** Calculations at a time, however much memory there is. Default: no limit. */
+  readonly atMost?: number;
   /** Where calculations keep their files while they run. */
   readonly scratchFolder: string;
   /** What the engine needs to read from a bucket, credentials included. Asked for when an input is read there in place. */
@@ -30,9 +32,12 @@ export function createChildProcessAnalyzer({
   store,
   children,
   budget,
+  atMost = Number.POSITIVE_INFINITY,
   scratchFolder,
   cloudOptions,
 }: ChildProcessAnalyzerOptions): Analyzer {
+  // Before the memory, so that who waits for a turn holds none.
+  const turns = createMemoryBudget(atMost);
   return {
     async analyze(order, signal) {
       const { run, entry } = order;
@@ -42,13 +47,14 @@ export function createChildProcessAnalyzer({
         memoryMiB === undefined
           ? Math.min(computeDefaults.memoryMiB * 2 ** 20, budget.totalBytes)
           : memoryMiB * 2 ** 20;
+      await using _turn = await turns.reserve(1, signal);
       await using _reserved = await budget.reserve(memoryBytes, signal);
       const folder = await mkdtemp(join(scratchFolder, scratchName("calculation")));
       try {
         await using disposables = new AsyncDisposableStack();
         const files = await Promise.all(order.inputs.map((input) => fileOf(input, disposables)));
         const result = await supervise(
-          children.take(cores),
+          children.take(cores, entry.file),
           {
             definitionFile: entry.file,
             definitionDigest: entry.digest,

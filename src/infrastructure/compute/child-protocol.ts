@@ -11,7 +11,7 @@ export type OrderedFile = {
   readonly cloudOptions?: Readonly<Record<string, string>>;
 };
 
-/** What the parent asks of a child, once. */
+/** What the parent asks of a child, one order at a time. */
 export type ChildOrder = {
   /** Path of the definition. */
   readonly definitionFile: string;
@@ -32,7 +32,7 @@ export type ChildResult = {
   readonly sha256: string;
 };
 
-/** What a child says: it is warm, or how its one calculation ended. */
+/** What a child says: it is warm, or how a calculation ended. */
 export type ChildMessage =
   | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly result: ChildResult }

@@ -10,7 +10,8 @@ export type Limits = { readonly memoryBytes: number; readonly timeLimitMs: numbe
 const watchEveryMs = 50;
 
 /**
- * Gives the child its order and waits for the answer, within the limits. The child is gone when this settles.
+ * Gives the child its order and waits for the answer, within the limits. The child is gone when this settles, or given
+ * back where it has a giver, has succeeded and is still small.
  * @param what for messages: the dataset and date
  * @throws OutOfMemory, TimedOut, Crashed, what the calculation failed with, or the signal's reason
  */
@@ -21,7 +22,9 @@ export async function supervise(
   what: string,
   signal?: AbortSignal,
 ): Promise<ChildResult & { readonly peakMemoryBytes: number }> {
+  const listeners = new AbortController();
   const ended = endOf(child);
+  let mayGoOn = false;
   let verdict: Error | undefined;
   let peakBytes = 0;
   const kill = (reason: Error) => {
@@ -46,7 +49,7 @@ export async function supervise(
     }
   });
   try {
-    const answered = answerOf(child);
+    const answered = answerOf(child, listeners.signal);
     child.process.ref();
     await child.ready;
     child.process.send(order, () => {});
@@ -55,30 +58,44 @@ export async function supervise(
     if (answer === undefined || answer.kind === "ready") throw explainEnd(child, what);
     if (answer.kind === "failed") throw failureOf(answer.code, answer.message, answer.details);
     await watching.look();
+    mayGoOn = verdict === undefined && peakBytes < limits.memoryBytes / 2;
     return { ...answer.result, peakMemoryBytes: peakBytes };
   } finally {
     clearTimeout(timer);
     watching.stop();
     signal?.removeEventListener("abort", onAbort);
-    child.process.kill("SIGKILL");
-    await ended;
+    listeners.abort();
+    if (mayGoOn && child.giveBack !== undefined) child.giveBack();
+    else {
+      child.process.kill("SIGKILL");
+      await ended;
+    }
   }
 }
 
-function answerOf(child: WarmChild): Promise<ChildMessage> {
+function answerOf({ process: child }: WarmChild, done: AbortSignal): Promise<ChildMessage> {
   return new Promise((resolve) => {
-    child.process.on("message", (message: ChildMessage) => {
+    const onMessage = (message: ChildMessage) => {
       if (message.kind !== "ready") resolve(message);
-    });
+    };
+    child.on("message", onMessage);
+    done.addEventListener("abort", () => child.off("message", onMessage), { once: true });
   });
 }
 
+const ends = new WeakMap<WarmChild["process"], Promise<undefined>>();
+
+/** One promise for each process: one that is kept is asked many times. */
 function endOf({ process: child }: WarmChild): Promise<undefined> {
-  return new Promise((resolve) => {
+  const known = ends.get(child);
+  if (known !== undefined) return known;
+  const end = new Promise<undefined>((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resolve(undefined);
     child.once("exit", () => resolve(undefined));
     child.once("error", () => resolve(undefined));
   });
+  ends.set(child, end);
+  return end;
 }
 
 function watchMemory(

@@ -11,6 +11,8 @@ export type WarmChild = {
   readonly ready: Promise<void>;
   /** The end of what the child wrote to standard error. */
   errorText(): string;
+  /** Takes the child back for another order, after an answer. Where it is absent the child ends with its calculation. */
+  giveBack?(): void;
 };
 
 export type WarmChildrenOptions = {
@@ -25,8 +27,11 @@ export type WarmChildrenOptions = {
 
 /** Keeps children forked ahead, so that a calculation does not wait for their start of about 150 ms. One child, one use. */
 export type WarmChildren = AsyncDisposable & {
-  /** @param cores threads of the engine; a number other than the default needs a fresh child */
-  take(cores?: number): WarmChild;
+  /**
+   * @param cores threads of the engine; a number other than the default needs a fresh child
+   * @param definition file of the definition that the child is for
+   */
+  take(cores?: number, definition?: string): WarmChild;
 };
 
 const keptErrorBytes = 16_384;

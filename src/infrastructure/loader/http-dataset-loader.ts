@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Dispatcher } from "undici";
 import { BadRequest } from "../../domain/model/failure.ts";
 import type { InspectedInput, PinnedInput } from "../../domain/value-object/fingerprint.ts";
+import { mapBounded } from "../../usecase/map-bounded.ts";
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
 import { inScratchFolder, type Stage, stagedName } from "./body-file.ts";
 import { checkDeclaredSha256 } from "./declared-sha256.ts";
@@ -10,7 +11,6 @@ import { allowedHosts, expandWithin } from "./expand-source.ts";
 import { contentCoding, download } from "./http-download.ts";
 import { dropBody, type HttpExchange, openBody } from "./http-exchange.ts";
 import { header } from "./http-failure.ts";
-import { mapBounded } from "./map-bounded.ts";
 import { withinTime } from "./within-time.ts";
 
 export type HttpLimits = {

@@ -4,8 +4,8 @@ import { AnalysisFailure, StoreUnavailable } from "../../domain/model/failure.ts
 import type { DatasetId } from "../../domain/value-object/dataset-id.ts";
 import { isOlder } from "../../domain/value-object/fence.ts";
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
+import { mapBounded } from "../../usecase/map-bounded.ts";
 import type { IndexedResult, RebuiltIndex, ResultIndex } from "../../usecase/ports/output/result-index.ts";
-import { mapBounded } from "../loader/map-bounded.ts";
 import type { ObjectStore, PutCondition } from "../store/object-store.ts";
 import { indexed, parseShard, printLine, printShard, type Shard } from "./index-shard.ts";
 import { readManifest } from "./publication.ts";

@@ -19,6 +19,7 @@ import {
   isFailureCode,
   StoreUnavailable,
 } from "../../domain/model/failure.ts";
+import { ownerOf } from "../../domain/value-object/backfill-identity.ts";
 import { parseRunId, type RunId } from "../../domain/value-object/run-id.ts";
 import { runAttributes, workflowIdOf } from "../../domain/value-object/run-identity.ts";
 import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
@@ -65,16 +66,26 @@ export function createTemporalRunOrchestrator(connect: () => Promise<Client>, ta
         return describe(client.workflow.getHandle(workflowIdOf(dataset, date)));
       }),
 
+    cancel: (dataset, date) =>
+      translated(async () => {
+        const client = await connect();
+        const workflowId = workflowIdOf(dataset, date);
+        return endRunning(client.workflow.getHandle(workflowId), workflowId);
+      }),
+
     liveRuns: (runIds) =>
       translated(async () => {
         const client = await connect();
+        const owned = Map.groupBy(runIds, ownerOf);
+        const owners = [...owned.keys()];
         const live = new Set<RunId>();
-        for (let start = 0; start < runIds.length; start += runsInQuery) {
-          const ids = runIds.slice(start, start + runsInQuery).map((id) => `"${id}"`);
+        for (let start = 0; start < owners.length; start += runsInQuery) {
+          const ids = owners.slice(start, start + runsInQuery).map((id) => `"${id}"`);
           // By the list, which lags: describing takes a workflow id, and the runs are known by their run ids.
           for await (const run of client.workflow.list({ query: `RunId IN (${ids.join(", ")})` })) {
             // Not "Running": a paused one has not ended either.
-            if (run.closeTime === undefined) live.add(parseRunId(run.runId));
+            if (run.closeTime !== undefined) continue;
+            for (const id of owned.get(parseRunId(run.runId)) ?? []) live.add(id);
           }
         }
         return live;
@@ -140,10 +151,13 @@ function dateOf(run: WorkflowExecutionInfo): TargetDate | undefined {
   }
 }
 
-/** A running one is asked to stop and awaited, so that its calculation is gone before the next begins. */
-async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<void> {
+/**
+ * A running one is asked to stop and awaited, so that its calculation is gone before the next begins.
+ * @returns whether one was running
+ */
+export async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<boolean> {
   const state = await describe(handle);
-  if (state?.status !== "running") return;
+  if (state?.status !== "running") return false;
   await handle.cancel().catch((error: unknown) => {
     // It has ended by itself meanwhile.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
@@ -154,6 +168,7 @@ async function endRunning(handle: WorkflowHandle, workflowId: string): Promise<v
       throw new StoreUnavailable(`the running ${workflowId} did not end ${cancelLimitMs / 1000} s after its cancel`);
     await sleep(100);
   }
+  return true;
 }
 
 async function describe(handle: WorkflowHandle): Promise<RunState | undefined> {
@@ -198,7 +213,8 @@ async function failureOfRun(handle: WorkflowHandle): Promise<NonNullable<RunStat
   return { code: "crashed", message: "the run ended without a reason" };
 }
 
-async function translated<T>(work: () => Promise<T>): Promise<T> {
+/** With what the server and the workflow say as failures with a code. */
+export async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

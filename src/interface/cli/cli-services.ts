@@ -1,5 +1,7 @@
-import type { ManageSchedulesUseCase } from "../../usecase/ports/input/manage-schedules-usecase.ts";
+import type { BackfillUseCase } from "../../usecase/ports/input/backfill-usecase.ts";
 import type { HistoryUseCase } from "../../usecase/ports/input/history-usecase.ts";
+import type { ManageSchedulesUseCase } from "../../usecase/ports/input/manage-schedules-usecase.ts";
+import type { PlanUseCase } from "../../usecase/ports/input/plan-usecase.ts";
 import type { RunAnalysisUseCase } from "../../usecase/ports/input/run-analysis-usecase.ts";
 import type { ShowResultUseCase } from "../../usecase/ports/input/show-result-usecase.ts";
 import type { StatusUseCase } from "../../usecase/ports/input/status-usecase.ts";
@@ -48,6 +50,8 @@ export interface CliServices {
   submit(): Borrowed<{ readonly useCase: SubmitAnalysisUseCase }>;
   status(): Borrowed<{ readonly useCase: StatusUseCase }>;
   history(): Borrowed<{ readonly useCase: HistoryUseCase }>;
+  plan(): Borrowed<{ readonly useCase: PlanUseCase }>;
+  backfill(): Borrowed<{ readonly useCase: BackfillUseCase }>;
   sweep(): Borrowed<{ readonly useCase: SweepUseCase }>;
   schedules(): Borrowed<{ readonly useCase: ManageSchedulesUseCase }>;
   setup(): Promise<PreparedNamespace>;

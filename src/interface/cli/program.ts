@@ -9,12 +9,13 @@ import { printResult, printTable } from "../presenter/result-presenter.ts";
 import { printRun } from "../presenter/run-presenter.ts";
 import { printPlannedChanges, printScheduleReport, printSchedules } from "../presenter/schedule-presenter.ts";
 import { printSweep } from "../presenter/sweep-presenter.ts";
-import { aborted } from "../stop-requested.ts";
+import { addBackfillCommands } from "./backfill-commands.ts";
 import type { CliServices, CliStreams } from "./cli-services.ts";
 import { demo } from "./demo-command.ts";
 import { dev } from "./dev-command.ts";
 import { doctor } from "./doctor-command.ts";
 import { type StatusOptions, status } from "./status-command.ts";
+import { untilStopped } from "./until-stopped.ts";
 
 type JsonOption = { readonly json?: true };
 type SweepOptions = JsonOption & {
@@ -69,11 +70,12 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
     .version(services.version)
     .exitOverride()
     .configureOutput({ writeOut: streams.out, writeErr: () => {} })
+    .enablePositionalOptions()
     .showSuggestionAfterError();
 
   /** Every command speaks JSON, and all are children of one program with its overrides. */
-  const command = (line: string, description: string) =>
-    program.command(line).description(description).option("--json", "print JSON").allowExcessArguments(false);
+  const command = (line: string, description: string, parent: Command = program) =>
+    parent.command(line).description(description).option("--json", "print JSON").allowExcessArguments(false);
 
   command("run <dataset> <date>", "calculate and publish one date in this process; needs no server")
     .option("--mode <mode>", "changed, missing or force")
@@ -104,6 +106,8 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
       const output = await untilStopped(submit.useCase.wait(run), signal).finally(progress.clear);
       print(options.json ? printJson(output) : printRun(output));
     });
+
+  addBackfillCommands(command, services, streams, signal);
 
   command("show <dataset> <date>", "print the published result of one date")
     .option("--limit <rows>", "the most rows to print", parseCount)
@@ -231,12 +235,4 @@ function parseSeconds(text: string): number {
 function parseHours(text: string): number {
   if (!/^\d{1,6}(?:\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError("expected a number of hours.");
   return Number(text);
-}
-
-/** A wait ends with Ctrl-C; the run itself goes on. */
-function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = aborted(signal).then((): never => {
-    throw signal.reason;
-  });
-  return Promise.race([work, stopped]);
 }

@@ -1,6 +1,6 @@
 import type { HistoryReport, PastResult } from "../../usecase/dto/history-report.ts";
+import { printBytes } from "./bytes-presenter.ts";
 import { count, printTable } from "./result-presenter.ts";
-import { printBytes } from "./sweep-presenter.ts";
 
 /** A sentence and a table for a terminal. */
 export function printHistory({ dataset, date, results, more }: HistoryReport, width: number): string {

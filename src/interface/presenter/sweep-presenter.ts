@@ -1,4 +1,5 @@
 import type { Amount, SweepReport, Swept } from "../../usecase/dto/sweep-report.ts";
+import { printBytes } from "./bytes-presenter.ts";
 import { count, printTable } from "./result-presenter.ts";
 
 /** A sentence and a table for a terminal. */
@@ -24,11 +25,4 @@ export function printSweep(
 function printAmount({ count: number, sizeBytes }: Amount): string {
   const amount = number.toLocaleString("en");
   return number === 0 || sizeBytes === null ? amount : `${amount} (${printBytes(sizeBytes)})`;
-}
-
-export function printBytes(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1);
-  const digits = power === 0 ? 0 : 1;
-  return `${(bytes / 2 ** (10 * power)).toFixed(digits)} ${units[power]}`;
 }

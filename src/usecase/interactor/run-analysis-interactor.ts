@@ -2,8 +2,9 @@ import { dirname } from "node:path";
 import type { Manifest, StagedResult, StepFacts } from "../../domain/model/analysis-result.ts";
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure, ChecksFailed, InputChanged } from "../../domain/model/failure.ts";
+import { changeOf } from "../../domain/service/change-service.ts";
 import { isOlder } from "../../domain/value-object/fence.ts";
-import { compareInputs } from "../../domain/value-object/fingerprint.ts";
+import type { InspectedInput } from "../../domain/value-object/fingerprint.ts";
 import { type ParsedRun, parseRunAnalysisInput } from "../dto/run-analysis-input.ts";
 import type { RunAnalysisOutput, RunOutcome } from "../dto/run-analysis-output.ts";
 import type { RunLimits } from "../dto/run-steps.ts";
@@ -111,7 +112,10 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
     async run(input, control) {
       control?.onStep?.("inspect");
       const inspected = await useCase.inspect(input, control);
-      if (inspected.kind === "done") return inspected.output;
+      return inspected.kind === "done" ? inspected.output : useCase.goOn(input, inspected, control);
+    },
+
+    async goOn(input, inspected, control) {
       control?.onStep?.("load");
       const loaded = await useCase.load(input, inspected, control);
       if (loaded.kind === "done") return loaded.output;
@@ -164,14 +168,9 @@ function isUnchanged(
   run: ParsedRun,
   entry: CatalogEntry,
   published: Manifest | undefined,
-  inputs: Parameters<typeof compareInputs>[0],
+  inputs: readonly InspectedInput[],
 ): published is Manifest {
-  return (
-    published !== undefined &&
-    run.mode === "changed" &&
-    published.definitionDigest === entry.digest &&
-    compareInputs(inputs, published.inputs) === "same"
-  );
+  return run.mode === "changed" && changeOf(published, entry.digest, inputs) === "unchanged";
 }
 
 function loadRequest(run: ParsedRun, { definition, file }: CatalogEntry): LoadRequest {

@@ -27,6 +27,7 @@ function fakeOrchestrator(): RunOrchestrator {
       const run = runs.get(workflowIdOf(dataset, date));
       return run === undefined ? undefined : { ...run, status: "running", startedAt: "2026-02-06T06:00:00.000Z" };
     },
+    cancel: async () => false,
     liveRuns: async () => new Set(),
     statesOf: async () => [],
   };

@@ -44,6 +44,13 @@ export interface RunAnalysisUseCase {
    */
   save(input: RunAnalysisInput, analyzed: AnalyzedDataset, control?: StepControl): Promise<RunAnalysisOutput>;
 
+  /** The three steps after `inspect`. */
+  goOn(
+    input: RunAnalysisInput,
+    inspected: Extract<Inspected, { kind: "inspected" }>,
+    control?: StepControl,
+  ): Promise<RunAnalysisOutput>;
+
   /** The four steps in order. */
   run(input: RunAnalysisInput, control?: StepControl): Promise<RunAnalysisOutput>;
 }

@@ -34,8 +34,10 @@ export interface RunOrchestrator {
   /** @throws what the run failed with */
   result(run: { readonly workflowId: string; readonly runId: string }): Promise<RunAnalysisOutput>;
   describe(dataset: DatasetId, date: TargetDate): Promise<RunState | undefined>;
+  /** Waits until the run of the date has ended. Whether one was running. @throws StoreUnavailable when it does not end */
+  cancel(dataset: DatasetId, date: TargetDate): Promise<boolean>;
   /**
-   * Those of the runs that have not ended. One that has just begun may not be found, nor one that it does not know.
+   * Those of the runs, or of the backfills that they belong to, that have not ended. One that has just begun may not be found, nor one that it does not know.
    * @throws StoreUnavailable when it is away, without runs as well
    */
   liveRuns(runIds: readonly RunId[]): Promise<ReadonlySet<RunId>>;

@@ -1,0 +1,26 @@
+import type { AwaitedRun, BackfillLimits, BackfillRequest, DaysOrder, DaysReport } from "../../dto/backfill.ts";
+
+export type DaysControl = {
+  readonly signal?: AbortSignal;
+  /** What an earlier attempt had done. */
+  readonly resume?: DaysReport;
+  /** Told after each date. */
+  readonly onProgress?: (report: DaysReport) => void;
+};
+
+/** The worker's share of a backfill. */
+export interface CarryOutBackfillUseCase {
+  /** @throws BadRequest, also when the plan does not hold any more; UnknownDataset, SourceUnavailable, StoreUnavailable */
+  prepare(request: BackfillRequest, signal?: AbortSignal): Promise<BackfillLimits>;
+
+  /**
+   * Takes the dates in order, each through the same steps as any run, and stops early when it has taken long enough, so
+   * that others get their turn. What fails is left to a run of its own. May be carried out twice, or at the same time by
+   * two workers, with the same outcome.
+   * @throws UnknownDataset, or the signal's reason
+   */
+  runDays(order: DaysOrder, control?: DaysControl): Promise<DaysReport>;
+
+  /** Waits for the run of a date that was under way already. @throws StoreUnavailable, or the signal's reason */
+  awaitRun(dataset: string, date: string, signal?: AbortSignal): Promise<AwaitedRun>;
+}
