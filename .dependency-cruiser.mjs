@@ -127,7 +127,7 @@ export default {
       name: "nothing-imports-tests",
       comment: "Tests are not part of the service: move what is shared to the layer that owns it.",
       severity: "error",
-      from: { pathNot: "^test/" },
+      from: { pathNot: "^(test|bench)/" },
       to: { path: "^test/" },
     },
     {

@@ -31,10 +31,10 @@ import type {
 import type { RunAnalysisOutput } from "../src/usecase/dto/run-analysis-output.ts";
 import { retrying } from "./retrying.ts";
 
-export const progressQuery = defineQuery<BackfillProgress>("progress");
-export const pauseSignal = defineSignal("pause");
-export const resumeSignal = defineSignal("resume");
-export const windowSignal = defineSignal<[number]>("setWindow");
+const progressQuery = defineQuery<BackfillProgress>("progress");
+const pauseSignal = defineSignal("pause");
+const resumeSignal = defineSignal("resume");
+const windowSignal = defineSignal<[number]>("setWindow");
 
 /** What a run of the chain hands to the next one, when nothing is under way. */
 type Carried = {
@@ -53,8 +53,8 @@ type Work =
 const largestBatch = 50;
 const keptFailures = 20;
 const largestWindow = 50;
-/** Far below the 10,240 events at which Temporal warns: a window of runs that end together adds some hundreds. */
-const longHistory = 4_000;
+/** Far below the 10,240 events at which Temporal warns: what is under way then adds some hundreds. */
+const longHistory = 2_000;
 /** Daily runs have 3, and go first. */
 const priority = { priorityKey: 5 } as const;
 const marginMs = 2 * 60 * 60_000;
