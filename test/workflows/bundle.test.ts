@@ -14,6 +14,7 @@ test("the bundle has the workflows, and neither Polars nor a Node module", async
   const withoutMap = code.replace(/\/\/# sourceMappingURL=\S+/, "");
   expect(withoutMap).toContain("async function runAnalysis(");
   expect(withoutMap).toContain("async function dailyAnalysis(");
+  expect(withoutMap).toContain("async function backfill(");
   expect(withoutMap).toContain("async function sweep(");
   expect(withoutMap).not.toMatch(forbidden);
 });

@@ -25,6 +25,7 @@ async function history(name: string) {
 test("there is a saved run for each way to end", () => {
   const script = fileURLToPath(new URL("save-histories.ts", import.meta.url));
   expect(names, `node ${script} makes them`).toEqual([
+    "backfilled",
     "canceled",
     "checks-failed",
     "daily-met",

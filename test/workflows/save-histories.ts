@@ -20,6 +20,8 @@ await service.define("slow", slowFields);
 await service.define("looking-back", { lateDays: "1" });
 await service.write("2026-01-01.csv", smallCsv);
 await service.write("2026-01-02.csv", manyRowsCsv(20_000));
+for (const day of [1, 2, 3, 5, 6]) await service.write(`2026-02-0${day}.csv`, smallCsv);
+await service.write("2026-02-04.csv", "category,value\na,many\n");
 const worker = await service.worker();
 
 const start = (dataset: string, date: string) =>
@@ -68,6 +70,17 @@ await save("daily-met", waiting.workflowId, waiting.firstExecutionRunId);
 const sweep = await service.client.workflow.start("sweep", { workflowId: "sweep", taskQueue: "analysis" });
 await sweep.result();
 await save("swept", sweep.workflowId, sweep.firstExecutionRunId);
+
+// A batch, a date that needs a run of its own, and a pause.
+const backfill = await service.client.workflow.start("backfill", {
+  workflowId: "backfill/totals",
+  taskQueue: "analysis",
+  args: [{ dataset: "totals", from: "2026-02-01", to: "2026-02-06" }],
+});
+await backfill.signal("pause");
+await backfill.signal("resume");
+await backfill.result();
+await save("backfilled", backfill.workflowId, backfill.firstExecutionRunId);
 
 worker.kill("SIGTERM");
 await worker.ended;
