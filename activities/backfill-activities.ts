@@ -18,7 +18,10 @@ export interface BackfillActivities {
 
 export function createBackfillActivities(useCase: CarryOutBackfillUseCase): BackfillActivities {
   return {
-    prepareBackfill: (request) => step(({ signal }) => useCase.prepare(request, signal)),
+    prepareBackfill(request) {
+      const { workflowId = "" } = Context.current().info.workflowExecution ?? {};
+      return step(({ signal }) => useCase.prepare(request, workflowId, signal));
+    },
     runDays(order) {
       const resume = Context.current().info.heartbeatDetails as DaysReport | undefined;
       let report = resume;

@@ -16,7 +16,6 @@ import {
 } from "@temporalio/workflow";
 import type { BackfillActivities } from "../activities/backfill-activities.ts";
 import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
-import { backfillIdOf } from "../src/domain/value-object/backfill-identity.ts";
 import { addDays } from "../src/domain/value-object/date-range.ts";
 import { runAttributes, workflowIdOf } from "../src/domain/value-object/run-identity.ts";
 import type { TargetDate } from "../src/domain/value-object/target-date.ts";
@@ -62,7 +61,7 @@ const retry = { initialInterval: "200 milliseconds", backoffCoefficient: 2, maxi
 
 /** A range of dates of one dataset, a window of them at a time. Which dates have anything to do is told by the store. */
 export async function backfill(request: BackfillRequest, carried?: Carried): Promise<BackfillReport> {
-  const { runId, runStartTime, workflowId } = workflowInfo();
+  const { runId, runStartTime } = workflowInfo();
   const fence = runStartTime.toISOString();
   const counts: Record<DateOutcome, number> = carried?.counts ?? {
     published: 0,
@@ -111,7 +110,6 @@ export async function backfill(request: BackfillRequest, carried?: Carried): Pro
       limits = await retrying(() => prepareBackfill(request));
       // A signal that came first has set it already.
       if (window === 0) window = limits.window;
-      requireOwnId(workflowId, request.dataset);
     }
     upsertSearchAttributes([{ key: { name: runAttributes.dataset, type: "KEYWORD" }, value: request.dataset }]);
     tell();
@@ -248,14 +246,6 @@ export async function backfill(request: BackfillRequest, carried?: Carried): Pro
 function isLong(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
   return continueAsNewSuggested || historyLength > longHistory;
-}
-
-/** Two backfills of one dataset at a time would each wait for the other's runs. */
-function requireOwnId(workflowId: string, dataset: string): void {
-  const expected = backfillIdOf(dataset);
-  if (workflowId === expected) return;
-  const message = `a backfill of ${dataset} has the workflow id ${expected}, got ${workflowId}`;
-  throw ApplicationFailure.create({ type: "bad-request" satisfies FailureCode, message, nonRetryable: true });
 }
 
 /** By its name: its class is not for workflows to import. */

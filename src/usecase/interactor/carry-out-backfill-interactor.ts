@@ -1,6 +1,6 @@
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
-import { InputMissing } from "../../domain/model/failure.ts";
-import { runIdWithin } from "../../domain/value-object/backfill-identity.ts";
+import { BadRequest, InputMissing } from "../../domain/model/failure.ts";
+import { backfillIdOf, runIdWithin } from "../../domain/value-object/backfill-identity.ts";
 import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
 import { countDates, datesFrom } from "../../domain/value-object/date-range.ts";
 import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
@@ -38,8 +38,9 @@ const nothingDone: DaysReport = {
 export function createCarryOutBackfillInteractor(ports: CarryOutBackfillPorts): CarryOutBackfillUseCase {
   const { catalog, plan, run, repository, runs } = ports;
   return {
-    async prepare(request, signal) {
+    async prepare(request, id, signal) {
       const backfill = parseBackfillRequest(request);
+      requireOwnId(backfill.dataset, id);
       const { definition } = catalog.get(backfill.dataset);
       await requirePlan(plan, backfill, signal);
       return {
@@ -107,6 +108,12 @@ export function createCarryOutBackfillInteractor(ports: CarryOutBackfillPorts): 
       return "own";
     }
   }
+}
+
+/** One at a time for a dataset: two would wait for each other's runs. */
+function requireOwnId(dataset: string, id: string): void {
+  const expected = backfillIdOf(dataset);
+  if (id !== expected) throw new BadRequest(`a backfill of ${dataset} has the workflow id ${expected}, got ${id}`);
 }
 
 function withDate(report: DaysReport, date: TargetDate, outcome: RunOutcome | "no-input" | "own"): DaysReport {

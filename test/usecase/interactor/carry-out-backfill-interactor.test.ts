@@ -152,9 +152,10 @@ describe("a run that is under way already", () => {
 
 describe("the request of a backfill", () => {
   const request = { dataset: "sales", from: "2026-02-01", to: "2026-02-28" };
+  const id = "backfill/sales";
 
   it("is filled with what it leaves out", async () => {
-    expect(await useCase.prepare(request)).toEqual({
+    expect(await useCase.prepare(request, id)).toEqual({
       window: 4,
       mode: "changed",
       total: 28,
@@ -164,8 +165,16 @@ describe("the request of a backfill", () => {
   });
 
   it("is refused when its plan does not hold any more", async () => {
-    await useCase.prepare({ ...request, planHash });
-    await expect(useCase.prepare({ ...request, planHash: "b".repeat(64) })).rejects.toThrow(/does not hold any more/);
+    await useCase.prepare({ ...request, planHash }, id);
+    await expect(useCase.prepare({ ...request, planHash: "b".repeat(64) }, id)).rejects.toThrow(
+      /does not hold any more/,
+    );
+  });
+
+  it("is refused under another id than the dataset's", async () => {
+    await expect(useCase.prepare(request, "backfill/other")).rejects.toThrow(
+      new BadRequest("a backfill of sales has the workflow id backfill/sales, got backfill/other"),
+    );
   });
 
   it.each([
@@ -175,7 +184,7 @@ describe("the request of a backfill", () => {
     [{ ...request, from: "2026-03-01" }, /earlier date/],
     [undefined as never, /dataset must be/],
   ])("%j is refused", async (wrong, message) => {
-    await expect(useCase.prepare(wrong)).rejects.toThrow(BadRequest);
-    await expect(useCase.prepare(wrong)).rejects.toThrow(message);
+    await expect(useCase.prepare(wrong, id)).rejects.toThrow(BadRequest);
+    await expect(useCase.prepare(wrong, id)).rejects.toThrow(message);
   });
 });

@@ -10,8 +10,12 @@ export type DaysControl = {
 
 /** The worker's share of a backfill. */
 export interface CarryOutBackfillUseCase {
-  /** @throws BadRequest, also when the plan does not hold any more; UnknownDataset, SourceUnavailable, StoreUnavailable */
-  prepare(request: BackfillRequest, signal?: AbortSignal): Promise<BackfillLimits>;
+  /**
+   * @param id that the orchestrator knows the backfill by
+   * @throws BadRequest, also when the plan does not hold any more, or the id is not the dataset's; UnknownDataset,
+   * SourceUnavailable, StoreUnavailable
+   */
+  prepare(request: BackfillRequest, id: string, signal?: AbortSignal): Promise<BackfillLimits>;
 
   /**
    * Takes the dates in order, each through the same steps as any run, and stops early when it has taken long enough, so
