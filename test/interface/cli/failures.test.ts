@@ -118,7 +118,7 @@ test("after all of these the next run is published", async () => {
 });
 
 test.each([
-  ["no command", [], /expected a command: run, submit, show, .*--help/],
+  ["no command", [], /expected a command: run, submit, plan, backfill, cancel, show, .*--help/],
   ["an unknown command", ["shw"], /unknown command 'shw'/],
   ["an unknown option", ["run", "totals", "2026-01-01", "--fast"], /unknown option '--fast'/],
   ["a missing argument", ["run", "totals"], /missing required argument 'date'/],
