@@ -1,6 +1,6 @@
 import { proxyActivities, sleep } from "@temporalio/workflow";
-import type { DailyAnalysisActivities } from "../../activities/daily-analysis-activities.ts";
 import type { BackfillActivities } from "../../activities/backfill-activities.ts";
+import type { DailyAnalysisActivities } from "../../activities/daily-analysis-activities.ts";
 import type { RunAnalysisActivities } from "../../activities/run-analysis-activities.ts";
 import type { SweepActivities } from "../../activities/sweep-activities.ts";
 import type { DailyRequest } from "../../src/usecase/dto/daily-analysis.ts";
@@ -22,6 +22,8 @@ export async function dailyAnalysis(request: DailyRequest): Promise<void> {
   const activities = proxyActivities<DailyAnalysisActivities>({ startToCloseTimeout: "1 minute" });
   await activities.inspectLate({ dataset: request.dataset, date: "2026-01-01", runId: "run" });
   await activities.dailyDates({ ...request, nominalTime: "2026-01-01T06:00:00.000Z" });
+}
+
 export async function backfill(): Promise<void> {
   const { awaitRun } = proxyActivities<BackfillActivities>({ startToCloseTimeout: "1 minute" });
   await awaitRun("totals", "2026-01-01");
