@@ -121,7 +121,7 @@ test("pause holds, resume goes on, the window can be changed, and cancel leaves 
   expect(none).toMatchObject({ status: 2, err: "bad-request: no backfill of totals is running\n" });
 });
 
-test("a date whose own run is under way is waited for, and runs once; a daily run is not held up", async () => {
+test("a date whose own run is under way is waited for, and runs once, and a daily run gets through", async () => {
   await using service = await createWorld();
   await service.define("daily");
   await service.define("totals", slow);
