@@ -1,11 +1,5 @@
 import { Context } from "@temporalio/activity";
-import type {
-  AwaitedRun,
-  BackfillLimits,
-  BackfillRequest,
-  DaysOrder,
-  DaysReport,
-} from "../src/usecase/dto/backfill.ts";
+import type { BackfillLimits, BackfillRequest, DaysOrder, DaysReport } from "../src/usecase/dto/backfill.ts";
 import type { CarryOutBackfillUseCase } from "../src/usecase/ports/input/carry-out-backfill-usecase.ts";
 import { step } from "./step.ts";
 
@@ -13,7 +7,6 @@ import { step } from "./step.ts";
 export interface BackfillActivities {
   prepareBackfill(request: BackfillRequest): Promise<BackfillLimits>;
   runDays(order: DaysOrder): Promise<DaysReport>;
-  awaitRun(dataset: string, date: string): Promise<AwaitedRun>;
 }
 
 export function createBackfillActivities(useCase: CarryOutBackfillUseCase): BackfillActivities {
@@ -35,6 +28,5 @@ export function createBackfillActivities(useCase: CarryOutBackfillUseCase): Back
         });
       return step(work, () => report);
     },
-    awaitRun: (dataset, date) => step(({ signal }) => useCase.awaitRun(dataset, date, signal)),
   };
 }

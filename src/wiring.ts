@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { Client } from "@temporalio/client";
@@ -361,7 +360,6 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
       repository,
       runs: orchestrator,
       heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
-      pause: (milliseconds, signal) => sleep(milliseconds, undefined, signal === undefined ? {} : { signal }),
     });
     const worker = await startAnalysisWorker({
       target,

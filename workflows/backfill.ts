@@ -1,12 +1,9 @@
 import {
-  ApplicationFailure,
   CancellationScope,
-  ChildWorkflowFailure,
   condition,
   continueAsNew,
   defineQuery,
   defineSignal,
-  executeChild,
   isCancellation,
   proxyActivities,
   setCurrentDetails,
@@ -15,9 +12,8 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { BackfillActivities } from "../activities/backfill-activities.ts";
-import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
 import { addDays } from "../src/domain/value-object/date-range.ts";
-import { runAttributes, workflowIdOf } from "../src/domain/value-object/run-identity.ts";
+import { runAttributes } from "../src/domain/value-object/run-identity.ts";
 import type { TargetDate } from "../src/domain/value-object/target-date.ts";
 import type {
   BackfillLimits,
@@ -27,7 +23,7 @@ import type {
   DateOutcome,
   DaysReport,
 } from "../src/usecase/dto/backfill.ts";
-import type { RunAnalysisOutput } from "../src/usecase/dto/run-analysis-output.ts";
+import { runCanonically } from "./canonical-run.ts";
 import { retrying } from "./retrying.ts";
 
 const progressQuery = defineQuery<BackfillProgress>("progress");
@@ -54,7 +50,7 @@ const keptFailures = 20;
 const largestWindow = 50;
 /** Far below the 10,240 events at which Temporal warns: what is under way then adds some hundreds. */
 const longHistory = 2_000;
-/** Daily runs have 3, and go first. */
+/** Daily runs have 2, and go first. */
 const priority = { priorityKey: 5 } as const;
 const marginMs = 2 * 60 * 60_000;
 const retry = { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" } as const;
@@ -178,37 +174,18 @@ export async function backfill(request: BackfillRequest, carried?: Carried): Pro
   /** As a run with an id, a status and retries of its own; where one is under way already, that one counts. */
   async function runOwn(date: string, mode: BackfillLimits["mode"]): Promise<void> {
     const { dataset } = request;
-    const { awaitRun } = activities(limitsOf());
-    for (;;) {
-      try {
-        const output: RunAnalysisOutput = await executeChild("runAnalysis", {
-          workflowId: workflowIdOf(dataset, date),
-          args: [{ dataset, date, mode }],
-          workflowIdReusePolicy: "ALLOW_DUPLICATE",
-          parentClosePolicy: "REQUEST_CANCEL",
-          cancellationType: "WAIT_CANCELLATION_COMPLETED",
-          staticSummary: `${dataset} ${date}, of a backfill`,
-          priority,
-        });
-        counts[output.outcome] += 1;
-        return;
-      } catch (error) {
-        if (CancellationScope.current().consideredCancelled) throw error;
-        if (error instanceof ChildWorkflowFailure) return failed(date, causeOf(error));
-        if (!isUnderWay(error)) throw error;
-      }
-      const awaited = await retrying(() => awaitRun(dataset, date));
-      if (awaited.kind === "failed") return failed(date, awaited);
-      if (awaited.kind === "ended") {
-        counts[awaited.outcome] += 1;
-        return;
-      }
+    const end = await runCanonically({
+      dataset,
+      date,
+      mode,
+      priority,
+      parentClosePolicy: "REQUEST_CANCEL",
+      staticSummary: `${dataset} ${date}, of a backfill`,
+    });
+    counts[end.outcome] += 1;
+    if (end.outcome === "failed" && failures.length < keptFailures) {
+      failures.push({ date, code: end.code, message: end.message });
     }
-  }
-
-  function failed(date: string, { code, message }: { readonly code: FailureCode; readonly message: string }): void {
-    counts.failed += 1;
-    if (failures.length < keptFailures) failures.push({ date, code, message });
   }
 
   function progress(): BackfillProgress {
@@ -246,18 +223,6 @@ export async function backfill(request: BackfillRequest, carried?: Carried): Pro
 function isLong(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
   return continueAsNewSuggested || historyLength > longHistory;
-}
-
-/** By its name: its class is not for workflows to import. */
-function isUnderWay(error: unknown): boolean {
-  return error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError";
-}
-
-function causeOf({ cause, message }: ChildWorkflowFailure): { readonly code: FailureCode; readonly message: string } {
-  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
-    return { code: cause.type, message: cause.message };
-  }
-  return { code: "crashed", message: isCancellation(cause) ? "the run was canceled" : (cause?.message ?? message) };
 }
 
 function activities({ heartbeatTimeoutMs, timeLimitSeconds }: BackfillLimits) {

@@ -1,26 +1,11 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  ChildWorkflowFailure,
-  executeChild,
-  proxyActivities,
-  setCurrentDetails,
-  sleep,
-  workflowInfo,
-} from "@temporalio/workflow";
+import { ApplicationFailure, proxyActivities, setCurrentDetails, workflowInfo } from "@temporalio/workflow";
 import type { DailyAnalysisActivities } from "../activities/daily-analysis-activities.ts";
-import { isFailureCode } from "../src/domain/model/failure.ts";
-import { workflowIdOf } from "../src/domain/value-object/run-identity.ts";
 import type { DailyOutcome, DailyReport, DailyRequest } from "../src/usecase/dto/daily-analysis.ts";
+import { failedEnd, runCanonically } from "./canonical-run.ts";
 import { retrying } from "./retrying.ts";
-import type { runAnalysis } from "./run-analysis.ts";
 
 /** Temporal's: 1 is served first, 3 is what a run has that says nothing. */
 const priorities = { due: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
-/** Who forces a run cancels the one that is under way, and starts another at once. */
-const restartedWithin = "2 seconds";
-
 /** Of the dates that were looked back at: Temporal keeps 20 kB. */
 const mostShown = 20;
 
@@ -30,14 +15,6 @@ const shortActivities = proxyActivities<DailyAnalysisActivities>({
   heartbeatTimeout: "10 seconds",
   cancellationType: "WAIT_CANCELLATION_COMPLETED",
   retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
-  priority: priorities.due,
-});
-
-const { followRun } = proxyActivities<Pick<DailyAnalysisActivities, "followRun">>({
-  startToCloseTimeout: "1 minute",
-  scheduleToCloseTimeout: "14 days",
-  heartbeatTimeout: "10 seconds",
-  retry: { initialInterval: "200 milliseconds", backoffCoefficient: 1.5, maximumInterval: "5 seconds" },
   priority: priorities.due,
 });
 
@@ -76,70 +53,24 @@ async function lookBack(dataset: string, date: string): Promise<DailyOutcome> {
     const finding = await retrying(() => shortActivities.inspectLate({ dataset, date, runId }));
     return finding === "changed" ? await runDate(dataset, date, priorities.late) : { date, outcome: finding };
   } catch (error) {
-    return failureOutcome(date, error);
+    return { date, ...failedEnd(error) };
   }
 }
 
+/** A daily run that is terminated leaves to others what they may have joined. */
 async function runDate(
   dataset: string,
   date: string,
   priority: (typeof priorities)[keyof typeof priorities],
 ): Promise<DailyOutcome> {
-  for (;;) {
-    try {
-      const { outcome, rows } = await executeChild<typeof runAnalysis>("runAnalysis", {
-        workflowId: workflowIdOf(dataset, date),
-        args: [{ dataset, date }],
-        workflowIdReusePolicy: "ALLOW_DUPLICATE",
-        // A daily run that is terminated leaves to others what they may have joined.
-        parentClosePolicy: "ABANDON",
-        priority,
-        staticSummary: `${dataset} ${date}, daily`,
-      });
-      return { date, outcome, rows };
-    } catch (error) {
-      if (!isUnderWay(error)) return failureOutcome(date, error);
-    }
-    const followed = await follow(dataset, date);
-    if (followed !== undefined) return followed;
-    await sleep("1 second");
-  }
-}
-
-/** What became of the run that was under way, or nothing when there is none any more. */
-async function follow(dataset: string, date: string): Promise<DailyOutcome | undefined> {
-  let stopped: string | undefined;
-  for (;;) {
-    try {
-      const run = await retrying(() => followRun({ dataset, date }));
-      if (run.status === "unknown") return undefined;
-      if (run.status === "completed") return { date, outcome: run.outcome, rows: run.rows };
-      const { code, message } = run;
-      if (run.status === "failed" || run.runId === stopped) return { date, outcome: "failed", code, message };
-      stopped = run.runId;
-    } catch (error) {
-      return failureOutcome(date, error);
-    }
-    await sleep(restartedWithin);
-  }
-}
-
-/** @throws the error when it is no answer: this workflow is canceled, or it is at fault itself */
-function failureOutcome(date: string, error: unknown): DailyOutcome {
-  if (CancellationScope.current().consideredCancelled) throw error;
-  const isOfAnother = error instanceof ChildWorkflowFailure || error instanceof ActivityFailure;
-  const cause = isOfAnother ? error.cause : error;
-  if (cause instanceof ApplicationFailure && isFailureCode(cause.type)) {
-    return { date, outcome: "failed", code: cause.type, message: cause.message };
-  }
-  if (!isOfAnother) throw error;
-  const message = `ended without an answer: ${error.cause?.message ?? error.message}`;
-  return { date, outcome: "failed", code: "crashed", message };
-}
-
-/** Its class is not among what a workflow may import. */
-function isUnderWay(error: unknown): boolean {
-  return error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError";
+  const end = await runCanonically({
+    dataset,
+    date,
+    priority,
+    parentClosePolicy: "ABANDON",
+    staticSummary: `${dataset} ${date}, daily`,
+  });
+  return { date, ...end };
 }
 
 /** As the run itself failed, with all that became of the others. */

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "../support/limits.ts";
 import type { StoreAccess } from "./store-access.ts";
 import type { Fault } from "./verdict.ts";
 

@@ -66,7 +66,6 @@ test("ten years of days go through, each once, with short histories", async () =
       const counts = { published: dates.length - own.length, unchanged: 0, skipped: 0, superseded: 0, "no-input": 0 };
       return { done: dates.length, counts, own };
     },
-    awaitRun: async () => ({ kind: "gone" }),
   };
   const runs = createFakeRunAnalysis({
     async analyze({ date }) {

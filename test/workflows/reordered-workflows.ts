@@ -25,8 +25,8 @@ export async function dailyAnalysis(request: DailyRequest): Promise<void> {
 }
 
 export async function backfill(): Promise<void> {
-  const { awaitRun } = proxyActivities<BackfillActivities>({ startToCloseTimeout: "1 minute" });
-  await awaitRun("totals", "2026-01-01");
+  const { runDays } = proxyActivities<BackfillActivities>({ startToCloseTimeout: "1 minute" });
+  await runDays({ dataset: "totals", from: "2026-01-01", count: 1, mode: "changed", runId: "run", fence: "fence" });
 }
 
 export async function sweep(): Promise<void> {

@@ -12,7 +12,7 @@ import type { BackfillOrchestrator } from "../../usecase/ports/output/backfill-o
 import { endRunning, translated } from "./temporal-run-orchestrator.ts";
 
 const workflowType = "backfill";
-/** Daily runs have 3. */
+/** Daily runs have 2, and go first. */
 const priority = { priorityKey: 5 };
 
 /** Backfills as Temporal workflows, one id for a dataset. */

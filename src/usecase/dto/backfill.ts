@@ -104,10 +104,3 @@ export type DaysReport = {
   /** Dates that need a run of their own: large, failed, or wanted by a run that is under way. */
   readonly own: readonly string[];
 };
-
-/** How a run that was under way already ended. */
-export type AwaitedRun =
-  | { readonly kind: "ended"; readonly outcome: RunOutcome }
-  | { readonly kind: "failed"; readonly code: FailureCode; readonly message: string }
-  /** It was canceled, or is not known any more: the date is free. */
-  | { readonly kind: "gone" };

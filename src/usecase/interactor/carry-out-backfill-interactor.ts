@@ -20,14 +20,12 @@ export type CarryOutBackfillPorts = {
   readonly plan: PlanUseCase;
   readonly run: Pick<RunAnalysisUseCase, "inspect" | "goOn">;
   readonly repository: Pick<ResultRepository, "discardStaged">;
-  readonly runs: Pick<RunOrchestrator, "describe" | "result">;
+  readonly runs: Pick<RunOrchestrator, "describe">;
   readonly heartbeatTimeoutMs: number;
-  readonly pause: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
 };
 
 /** A run that is wanted at once gets a slot of the worker, or its turn in the window, after this at the latest. */
 const longestBatchMs = 1_000;
-const askEveryMs = 500;
 
 const nothingDone: DaysReport = {
   done: 0,
@@ -63,25 +61,6 @@ export function createCarryOutBackfillInteractor(ports: CarryOutBackfillPorts): 
         if (performance.now() - started > longestBatchMs) break;
       }
       return report;
-    },
-
-    async awaitRun(dataset, date, signal) {
-      for (;;) {
-        const state = await runs.describe(parseDatasetId(dataset), parseTargetDate(date));
-        switch (state?.status) {
-          case "running":
-            await ports.pause(askEveryMs, signal);
-            break;
-          case "completed":
-            return { kind: "ended", outcome: (await runs.result(state)).outcome };
-          case "failed":
-            return { kind: "failed", code: "crashed", message: "the run failed without a reason", ...state.failure };
-          case "canceled":
-          case "terminated":
-          case undefined:
-            return { kind: "gone" };
-        }
-      }
     },
   };
 

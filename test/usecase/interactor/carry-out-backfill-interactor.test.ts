@@ -36,7 +36,6 @@ beforeEach(() => {
     catalog: fakeCatalog(createWorld()),
     plan: { plan: async () => ({ hash: planHash }) as never },
     heartbeatTimeoutMs: 5_000,
-    pause: async () => {},
     repository: {
       async discardStaged(runId) {
         discarded.push(runId);
@@ -44,7 +43,6 @@ beforeEach(() => {
     },
     runs: {
       describe: async (_dataset, date) => states[date]?.shift(),
-      result: async () => fakeOutput({ ...order, date: "2026-02-01", runId: "r" }, "published"),
     },
     run: {
       async inspect(input) {
@@ -126,27 +124,6 @@ describe("a batch of days", () => {
     };
     await expect(useCase.runDays(order, { signal: stop.signal })).rejects.toThrow("canceled");
     expect(days()).toEqual(["2026-02-01", "2026-02-02"]);
-  });
-});
-
-describe("a run that is under way already", () => {
-  it.each([
-    ["completed", { kind: "ended", outcome: "published" }],
-    ["canceled", { kind: "gone" }],
-    ["terminated", { kind: "gone" }],
-  ] as const)("is waited for until it is %s", async (status, expected) => {
-    states["2026-02-01"] = [running, running, { ...running, status }];
-    expect(await useCase.awaitRun("sales", "2026-02-01")).toEqual(expected);
-  });
-
-  it("fails the date with its own failure, and is gone where nobody knows it", async () => {
-    states["2026-02-01"] = [{ ...running, status: "failed", failure: { code: "timed-out", message: "too long" } }];
-    expect(await useCase.awaitRun("sales", "2026-02-01")).toEqual({
-      kind: "failed",
-      code: "timed-out",
-      message: "too long",
-    });
-    expect(await useCase.awaitRun("sales", "2026-02-01")).toEqual({ kind: "gone" });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { AwaitedRun, BackfillLimits, BackfillRequest, DaysOrder, DaysReport } from "../../dto/backfill.ts";
+import type { BackfillLimits, BackfillRequest, DaysOrder, DaysReport } from "../../dto/backfill.ts";
 
 export type DaysControl = {
   readonly signal?: AbortSignal;
@@ -24,7 +24,4 @@ export interface CarryOutBackfillUseCase {
    * @throws UnknownDataset, or the signal's reason
    */
   runDays(order: DaysOrder, control?: DaysControl): Promise<DaysReport>;
-
-  /** Waits for the run of a date that was under way already. @throws StoreUnavailable, or the signal's reason */
-  awaitRun(dataset: string, date: string, signal?: AbortSignal): Promise<AwaitedRun>;
 }
