@@ -2,6 +2,7 @@ import { type Expr, pl } from "nodejs-polars";
 import type { CheckResult } from "../model/analysis-result.ts";
 import type { Check, DatasetDefinition } from "../model/dataset-definition.ts";
 import { Crashed } from "../model/failure.ts";
+import { rememberFor } from "./remember-service.ts";
 
 /** The checks of one frame as a single query: `select` gives one row, `read` turns that row into the checks' results. */
 export type Audit = {
@@ -29,6 +30,12 @@ const no = pl.lit(false);
  * @throws Crashed when a check names a column that the frame lacks
  */
 export function audit(definition: DatasetDefinition, columns: readonly string[], on: "rows" | "result"): Audit {
+  return remember(definition, JSON.stringify([on, columns]), () => build(definition, columns, on));
+}
+
+const remember = rememberFor<DatasetDefinition, Audit>();
+
+function build(definition: DatasetDefinition, columns: readonly string[], on: "rows" | "result"): Audit {
   const declared = definition.checks.filter((check) => check.on === on);
   const checks = on === "result" ? [orderCheck(definition), ...declared] : declared;
   for (const check of checks) {

@@ -2,6 +2,7 @@ import { type DataType, type Expr, type LazyDataFrame, pl } from "nodejs-polars"
 import type { Column, DatasetDefinition, Schema } from "../model/dataset-definition.ts";
 import { InputInvalid } from "../model/failure.ts";
 import { isConverted, readerType, scaleOf, typeName, widening } from "./column-type-service.ts";
+import { rememberFor } from "./remember-service.ts";
 import { textPattern } from "./text-pattern-service.ts";
 
 /** A file as the reader sees it: `columns` in file order, with the types that it has. */
@@ -24,16 +25,20 @@ export type Violation = {
 };
 
 /** A file matched with the contract. Expressions are few: each costs 0.3 ms to build in this binding. */
-export type ConformedFile = {
+export type ConformedFile = Matched & {
   readonly uri: string;
   readonly frame: LazyDataFrame;
-  /** The columns of the contract over `frame`, typed. */
+  readonly notes: readonly string[];
+};
+
+/** What only depends on the contract and on the columns that a file has. */
+type Matched = {
+  /** The columns of the contract over the file's frame, typed. */
   readonly columns: readonly Expr[];
-  /** True where a row breaks the contract; nothing when no row can. */
-  readonly broken: Expr | undefined;
+  /** Fails the query where a row breaks the contract; nothing when no row can. */
+  readonly guard: Expr | undefined;
   /** The same in detail, for the message of a failure. */
   violations(): readonly Violation[];
-  readonly notes: readonly string[];
 };
 
 const largestExactFloat = String(2 ** 53);
@@ -53,6 +58,16 @@ const no = pl.lit(false);
 export function conform(file: ScannedFile, definition: DatasetDefinition): ConformedFile {
   refuseRepeats(file, definition.schema);
   refuseMissing(file, definition.schema);
+  const types = [...file.columns].map(([name, type]) => [name, typeName(type)]);
+  const matched = remember(definition, JSON.stringify([file.headed, types]), () => match(file, definition));
+  const extra = extraColumns(file, definition.schema);
+  const notes = extra.length === 0 ? [] : [`${file.uri} also has ${list(extra)}, which the contract does not name`];
+  return { ...matched, uri: file.uri, frame: file.frame, notes };
+}
+
+const remember = rememberFor<DatasetDefinition, Matched>();
+
+function match(file: ScannedFile, definition: DatasetDefinition): Matched {
   const columns: (string | Expr)[] = [];
   const lossy: Violation[] = [];
   for (const [name, column] of Object.entries(definition.schema)) {
@@ -68,20 +83,21 @@ export function conform(file: ScannedFile, definition: DatasetDefinition): Confo
   const required = Object.entries(definition.schema)
     .filter(([name, column]) => column.nullable !== true && file.columns.has(name))
     .map(([name]) => name);
-  const extra = extraColumns(file, definition.schema);
   lossy.push(...repeatedHeader(file));
   const conditions = [
     ...(required.length === 0 ? [] : [pl.cols(required).isNull()]),
     ...lossy.map(({ condition }) => condition.fillNull(no)),
   ];
   return {
-    uri: file.uri,
-    frame: file.frame,
     columns: fewExpressions(columns),
-    broken: conditions.length === 0 ? undefined : pl.anyHorizontal(conditions),
+    guard: conditions.length === 0 ? undefined : guardAgainst(pl.anyHorizontal(conditions)),
     violations: () => [...lossy, ...required.map(missingValue)],
-    notes: extra.length === 0 ? [] : [`${file.uri} also has ${list(extra)}, which the contract does not name`],
   };
+}
+
+/** Polars has no "raise": a strict cast of -1 to an unsigned type is one. It costs nothing next to reading the rows. */
+function guardAgainst(broken: Expr): Expr {
+  return noInt8.minus(broken.cast(pl.Int8)).cast(pl.UInt8, true).eq(noUInt8);
 }
 
 /** The rows of the contract, violations included. */
@@ -94,10 +110,7 @@ export function unguardedRows(file: ConformedFile): LazyDataFrame {
  * whatever the query reads. One pass, and no row is ever dropped.
  */
 export function guardedRows(file: ConformedFile): LazyDataFrame {
-  if (file.broken === undefined) return unguardedRows(file);
-  // Polars has no "raise": a strict cast of -1 to an unsigned type is one. It costs nothing next to reading the rows.
-  const guard = noInt8.minus(file.broken.cast(pl.Int8)).cast(pl.UInt8, true).eq(noUInt8);
-  return file.frame.filter(guard).select(...file.columns);
+  return file.guard === undefined ? unguardedRows(file) : file.frame.filter(file.guard).select(...file.columns);
 }
 
 /** One row: for each violation how many rows meet it (`n0`, `n1`, …) and the first value that does (`v0`, `v1`, …). */
