@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { open, realpath, stat } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -6,6 +5,7 @@ import { AnalysisFailure, InputChanged, InputMissing, SourceUnavailable } from "
 import type { InspectedInput, PinnedInput } from "../../domain/value-object/fingerprint.ts";
 import type { DatasetLoader, LoadRequest } from "../../usecase/ports/output/dataset-loader.ts";
 import { errorCode } from "../error-code.ts";
+import { hashContent } from "../file-hash.ts";
 import { checkDeclaredSha256 } from "./declared-sha256.ts";
 import { expandWithin } from "./expand-source.ts";
 import { isAbsent, matchFiles } from "./match-files.ts";
@@ -81,28 +81,17 @@ async function unlessTouched(path: string, before: InspectedInput | undefined): 
   return { sizeBytes: before.sizeBytes, sha256: before.sha256, modifiedAt: before.modifiedAt };
 }
 
-const chunkBytes = 1024 * 1024;
-
 async function hashFile(path: string, signal?: AbortSignal): Promise<FileState> {
   // O_NONBLOCK: opening a named pipe would wait for its writer.
   await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const before = await handle.stat({ bigint: true });
   if (!before.isFile()) throw new NotAFile(before.isDirectory() ? "it is a folder" : "it is no regular file");
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(chunkBytes);
-  let sizeBytes = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, chunkBytes, null);
-    if (bytesRead === 0) break;
-    hash.update(buffer.subarray(0, bytesRead));
-    sizeBytes += bytesRead;
-  }
+  const { sha256, sizeBytes } = await hashContent(handle, Number(before.size), signal);
   const after = await stat(path, { bigint: true });
   const same = after.ino === before.ino && after.size === before.size && after.mtimeNs === before.mtimeNs;
   if (!same || BigInt(sizeBytes) !== before.size)
     throw changed(pathToFileURL(path).href, "it changed while it was hashed");
-  return { sizeBytes, sha256: hash.digest("hex"), modifiedAt: modifiedAt(before) };
+  return { sizeBytes, sha256, modifiedAt: modifiedAt(before) };
 }
 
 /** ISO 8601 to the nanosecond, since two writes in one millisecond are two states. */
