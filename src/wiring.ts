@@ -134,7 +134,7 @@ async function trustIn(store: ObjectStore, settings: Settings, proof: ProofOfSto
 /**
  * @param calculations `one`: the process ends after it; `many`: children are forked ahead again and again
  * @returns in `manySmall` the same for days that a backfill calculates in a row: their children are kept, and they leave
- * those that were forked ahead to the others
+ * one that was forked ahead to the others
  */
 export function wireRunAnalysis(
   core: Core,
@@ -145,13 +145,13 @@ export function wireRunAnalysis(
   readonly loader: DatasetLoader;
 } & AsyncDisposable {
   const { settings, store, catalog, repository } = core;
-  const forks = { main: childMain, env: process.env };
   const children = createWarmChildren({
-    ...forks,
+    main: childMain,
+    env: process.env,
     spares: calculations === "one" ? 0 : settings.warmChildren,
     definitions: catalog.list().map(({ file }) => file),
   });
-  const kept = createKeptChildren(createWarmChildren({ ...forks, spares: 0, definitions: [] }));
+  const kept = createKeptChildren(children);
   const { scratchFolder } = settings;
   const sources = lazyS3Client(settings);
   const loader = createLoader(core, sources);
@@ -176,7 +176,8 @@ export function wireRunAnalysis(
       peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
     });
   const dispose = async () => {
-    await Promise.all([children, kept].map((each) => each[Symbol.asyncDispose]()));
+    await kept[Symbol.asyncDispose]();
+    await children[Symbol.asyncDispose]();
     await sources.close();
   };
   return {

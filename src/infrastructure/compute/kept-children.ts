@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { WarmChild, WarmChildren } from "./warm-children.ts";
+import type { SparedChildren, WarmChild, WarmChildren } from "./warm-children.ts";
 
 /** Bounds what an analysis may leave behind in its process. */
 const mostUses = 200;
@@ -12,10 +12,11 @@ type Idle = { readonly child: WarmChild; readonly kind: string; readonly uses: n
 
 /**
  * Children for many small calculations, since starting one takes longer than such a calculation: one that has answered
- * takes the next order of the same definition, and ends when none comes for a while.
- * @param forks where new ones come from; disposed with them
+ * takes the next order of the same definition, and ends when none comes for a while. There are as many as cores, so that
+ * one thread is enough for each.
+ * @param forks where new ones come from; not disposed with them
  */
-export function createKeptChildren(forks: WarmChildren): WarmChildren {
+export function createKeptChildren(forks: SparedChildren): WarmChildren {
   const idle = new Set<Idle>();
 
   return {
@@ -26,7 +27,7 @@ export function createKeptChildren(forks: WarmChildren): WarmChildren {
         // One of another definition makes room.
         const [other] = idle;
         if (other !== undefined && idle.size >= mostKeptChildren) retire(other);
-        const child = forks.take(cores);
+        const child = (cores === undefined ? forks.takeSpare() : undefined) ?? forks.take(cores ?? 1);
         child.process.once("exit", () => {
           for (const each of idle) if (each.child === child) retire(each);
         });
@@ -38,7 +39,6 @@ export function createKeptChildren(forks: WarmChildren): WarmChildren {
     },
     async [Symbol.asyncDispose]() {
       for (const each of idle) retire(each);
-      await forks[Symbol.asyncDispose]();
     },
   };
 

@@ -34,10 +34,15 @@ export type WarmChildren = AsyncDisposable & {
   take(cores?: number, definition?: string): WarmChild;
 };
 
+export type SparedChildren = WarmChildren & {
+  /** One that was forked ahead, unless it is the last one. */
+  takeSpare(): WarmChild | undefined;
+};
+
 const keptErrorBytes = 16_384;
 const refillDelayMs = 300;
 
-export function createWarmChildren({ main, spares, definitions, env }: WarmChildrenOptions): WarmChildren {
+export function createWarmChildren({ main, spares, definitions, env }: WarmChildrenOptions): SparedChildren {
   const waiting: WarmChild[] = [];
   const alive = new Set<ChildProcess>();
   let closed = false;
@@ -47,6 +52,11 @@ export function createWarmChildren({ main, spares, definitions, env }: WarmChild
     take(cores) {
       const taken = (cores === undefined ? waiting.shift() : undefined) ?? start(cores, []);
       if (waiting.length < spares) refillLater(taken);
+      return taken;
+    },
+    takeSpare() {
+      const taken = waiting.length > 1 ? waiting.shift() : undefined;
+      if (taken !== undefined) refillLater(taken);
       return taken;
     },
     async [Symbol.asyncDispose]() {

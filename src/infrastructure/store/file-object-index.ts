@@ -15,7 +15,8 @@ export type IndexRow = {
 /** Remembers hashes and metadata of files, and lends the store's one lock. */
 export interface ObjectIndex {
   find(key: string): readonly IndexRow[];
-  add(row: IndexRow): void;
+  /** @param durable whether the row survives a loss of power; of a file without metadata it is only a known hash */
+  add(row: IndexRow, durable: boolean): void;
   remove(row: IndexRow): void;
   /** Forgets all rows of the key but this one. */
   keepOnly(row: IndexRow): void;
@@ -40,12 +41,16 @@ export function openObjectIndex(path: string): ObjectIndex {
   rows.exec("PRAGMA journal_mode = WAL");
   rows.exec("PRAGMA synchronous = FULL");
   rows.exec(schema);
+  // Its commits do not wait for the disk: a row that need not survive a loss of power, and rows that are taken away.
+  const relaxed = new DatabaseSync(path, { timeout: 10_000 });
+  relaxed.exec("PRAGMA synchronous = NORMAL");
   const lock = new DatabaseSync(`${path}-lock`, { timeout: 0 });
   const select = rows.prepare("SELECT * FROM objects WHERE key = ?");
-  const insert = rows.prepare("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)");
-  const remove = rows.prepare("DELETE FROM objects WHERE key = ? AND sha256 = ? AND inode = ? AND mtime_ns = ?");
-  const keep = rows.prepare("DELETE FROM objects WHERE key = ? AND NOT (sha256 = ? AND inode = ? AND mtime_ns = ?)");
-  const forget = rows.prepare("DELETE FROM objects WHERE key = ?");
+  const insertion = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)";
+  const inserts = { durable: rows.prepare(insertion), relaxed: relaxed.prepare(insertion) };
+  const remove = relaxed.prepare("DELETE FROM objects WHERE key = ? AND sha256 = ? AND inode = ? AND mtime_ns = ?");
+  const keep = relaxed.prepare("DELETE FROM objects WHERE key = ? AND NOT (sha256 = ? AND inode = ? AND mtime_ns = ?)");
+  const forget = relaxed.prepare("DELETE FROM objects WHERE key = ?");
   let turn: Promise<unknown> = Promise.resolve();
 
   return {
@@ -58,7 +63,8 @@ export function openObjectIndex(path: string): ObjectIndex {
         mtimeNs: BigInt(String(row["mtime_ns"])),
         metadata: JSON.parse(String(row["metadata"])) as Readonly<Record<string, string>>,
       })),
-    add: (row) => {
+    add: (row, durable) => {
+      const insert = inserts[durable ? "durable" : "relaxed"];
       insert.run(row.key, row.sha256, `${row.inode}`, `${row.size}`, `${row.mtimeNs}`, JSON.stringify(row.metadata));
     },
     remove: (row) => {
@@ -77,6 +83,7 @@ export function openObjectIndex(path: string): ObjectIndex {
     },
     close() {
       rows.close();
+      relaxed.close();
       lock.close();
     },
   };

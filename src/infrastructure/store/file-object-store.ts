@@ -119,7 +119,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
     // A folder that was copied or restored has other inodes and times: the content decides, and is looked up once.
     const etag = known?.sha256 ?? (await hashFile(path));
     const row = known ?? rows.find((candidate) => candidate.sha256 === etag);
-    if (known === undefined) index.add(rowOf(key, etag, seen, row?.metadata ?? {}));
+    if (known === undefined) index.add(rowOf(key, etag, seen, row?.metadata ?? {}), true);
     return { key, sizeBytes: Number(seen.size), etag, modifiedAt: seen.mtime, metadata: row?.metadata ?? {} };
   }
 
@@ -190,7 +190,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
   ): Promise<boolean> {
     // The row names the file's identity and is there before the file: a crash in between leaves a row without effect.
     const row = rowOf(key, written.sha256, await stat(written.path, { bigint: true }), metadata);
-    index.add(row);
+    index.add(row, written.durable || Object.keys(metadata).length > 0);
     const placed = await index.exclusively(async () => {
       const current = condition === undefined ? undefined : await head(key);
       if (condition !== undefined && "ifAbsent" in condition && current !== undefined) return false;

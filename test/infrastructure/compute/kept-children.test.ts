@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -5,7 +6,11 @@ import { expect, it, onTestFinished } from "vitest";
 import { InputInvalid } from "../../../src/domain/model/failure.ts";
 import { createKeptChildren } from "../../../src/infrastructure/compute/kept-children.ts";
 import { supervise } from "../../../src/infrastructure/compute/supervise-child.ts";
-import { createWarmChildren, type WarmChildren } from "../../../src/infrastructure/compute/warm-children.ts";
+import {
+  createWarmChildren,
+  type SparedChildren,
+  type WarmChildren,
+} from "../../../src/infrastructure/compute/warm-children.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 /** Answers each order: with a failure where the date says so. */
@@ -16,13 +21,25 @@ const answers = `
   process.send({ kind: "ready" });`;
 const limits = { memoryBytes: 2 ** 40, timeLimitMs: 60_000 };
 
-async function keptChildren(): Promise<WarmChildren> {
+async function createForks(spares: number): Promise<SparedChildren> {
   const main = join(await tempFolder(), "child.mjs");
   await writeFile(main, answers);
-  const kept = createKeptChildren(createWarmChildren({ main, spares: 0, definitions: [], env: process.env }));
+  const forks = createWarmChildren({ main, spares, definitions: ["a.ts"], env: process.env });
+  onTestFinished(() => forks[Symbol.asyncDispose]());
+  return forks;
+}
+
+function keep(forks: SparedChildren): WarmChildren {
+  const kept = createKeptChildren(forks);
   onTestFinished(() => kept[Symbol.asyncDispose]());
   return kept;
 }
+
+async function keptChildren(): Promise<WarmChildren> {
+  return keep(await createForks(0));
+}
+
+const isSpare = (child: ChildProcess) => child.spawnargs.includes("a.ts");
 
 async function calculate(children: WarmChildren, date = "good", definition = "a.ts", within = limits) {
   const child = children.take(undefined, definition);
@@ -44,6 +61,14 @@ it("two at a time are two children", async () => {
   const children = await keptChildren();
   const [one, other] = await Promise.all([calculate(children), calculate(children)]);
   expect(one.pid).not.toBe(other.pid);
+});
+
+it("the first ones were forked ahead, but the last of those is left to others", async () => {
+  const forks = await createForks(2);
+  const children = keep(forks);
+  const [one, other] = await Promise.all([calculate(children), calculate(children)]);
+  expect([one, other].map(isSpare).toSorted()).toEqual([false, true]);
+  expect(isSpare(forks.take().process)).toBe(true);
 });
 
 it("a child that failed, or has grown, is not kept", async () => {
