@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,8 @@ import { createS3DatasetLoader } from "./infrastructure/loader/s3-dataset-loader
 import { createLocalScratch } from "./infrastructure/local-scratch.ts";
 import { createResultIndex } from "./infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "./infrastructure/repository/object-result-repository.ts";
-import { createResultLayout, stagingOf } from "./infrastructure/repository/result-layout.ts";
+import { createResultLayout } from "./infrastructure/repository/result-layout.ts";
+import { stageFile } from "./infrastructure/repository/stage-file.ts";
 import { createStagingArea } from "./infrastructure/repository/staging-area.ts";
 import { openFileObjectStore } from "./infrastructure/store/file-object-store.ts";
 import type { ObjectStore } from "./infrastructure/store/object-store.ts";
@@ -190,11 +191,7 @@ export function wireRunAnalysis(
 
 function createLoader({ settings, store }: Pick<Core, "settings" | "store">, sources: LazyS3Client): DatasetLoader {
   const { scratchFolder } = settings;
-  const stage: Stage = async (runId, name, file) => {
-    const key = `${stagingOf(runId)}${randomUUID()}/${name}`;
-    await store.put(key, file, { condition: { ifAbsent: true }, durable: false });
-    return key;
-  };
+  const stage: Stage = (...file) => stageFile(store, ...file);
   return createRoutingDatasetLoader({
     file: createFileDatasetLoader(),
     http: createHttpDatasetLoader({ scratchFolder, stage }),

@@ -1,13 +1,12 @@
-import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure, failureOf, StoreUnavailable } from "../../domain/model/failure.ts";
 import type { PinnedInput } from "../../domain/value-object/fingerprint.ts";
-import type { AnalysisOrder, Analyzer } from "../../usecase/ports/output/analyzer.ts";
+import type { Analyzer } from "../../usecase/ports/output/analyzer.ts";
 import { parseS3Address } from "../loader/s3-address.ts";
-import { stagingOf } from "../repository/result-layout.ts";
+import { stageFile } from "../repository/stage-file.ts";
 import { scratchName } from "../scratch-name.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import type { ChildOrder, OrderedFile } from "./child-protocol.ts";
@@ -70,7 +69,7 @@ export function createChildProcessAnalyzer({
           throw withoutSecrets(error, files);
         });
         const { resultPath, calculation, sizeBytes, sha256, peakMemoryBytes } = result;
-        const stagedKey = await stage(store, order, { path: resultPath, sizeBytes, sha256 });
+        const stagedKey = await stageFile(store, run.runId, "result.parquet", { path: resultPath, sizeBytes, sha256 });
         return {
           ...calculation,
           stagedKey,
@@ -96,19 +95,6 @@ export function createChildProcessAnalyzer({
     disposables.use(copy);
     return { uri, path: copy.path };
   }
-}
-
-/** Two attempts of one run never meet: each stages under a token of its own. */
-async function stage(
-  store: ObjectStore,
-  { run }: AnalysisOrder,
-  file: { readonly path: string; readonly sizeBytes: number; readonly sha256: string },
-): Promise<string> {
-  const key = `${stagingOf(run.runId)}${randomUUID()}/result.parquet`;
-  if (!(await store.put(key, file, { condition: { ifAbsent: true }, durable: false }))) {
-    throw new StoreUnavailable(`the staging key ${key} exists already`);
-  }
-  return key;
 }
 
 /** A last guard: what an engine says before it dies is not of this service's making. */
