@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { dailyDefaults } from "../../domain/model/dataset-definition.ts";
 import { BadRequest, InputMissing } from "../../domain/model/failure.ts";
 import { parseCron } from "../../domain/service/cron-service.ts";
@@ -7,6 +6,7 @@ import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
 import { compareInputs } from "../../domain/value-object/fingerprint.ts";
 import { parseRunId } from "../../domain/value-object/run-id.ts";
 import { parseTargetDate } from "../../domain/value-object/target-date.ts";
+import { loadRequestOf } from "../load-request.ts";
 import type { DailyAnalysisUseCase } from "../ports/input/daily-analysis-usecase.ts";
 import type { DatasetCatalog } from "../ports/output/dataset-catalog.ts";
 import type { DatasetLoader } from "../ports/output/dataset-loader.ts";
@@ -38,19 +38,14 @@ export function createDailyAnalysisInteractor(ports: DailyAnalysisPorts): DailyA
     },
 
     async inspectLate(request, { signal } = {}) {
-      const { id, definition, digest, file } = catalog.get(parseDatasetId(request.dataset));
+      const entry = catalog.get(parseDatasetId(request.dataset));
       const date = parseTargetDate(request.date);
-      const published = await repository.findPublished(id, date);
+      const published = await repository.findPublished(entry.id, date);
       if (published === undefined) return "missing";
-      if (published.definitionDigest !== digest) return "definition-changed";
-      const { source, format } = definition;
-      const runId = parseRunId(request.runId);
+      if (published.definitionDigest !== entry.digest) return "definition-changed";
       try {
-        const inputs = await loader.inspect(
-          { dataset: id, date, runId, source, format, folder: dirname(file) },
-          published.inputs,
-          signal,
-        );
+        const order = loadRequestOf(entry, date, parseRunId(request.runId));
+        const inputs = await loader.inspect(order, published.inputs, signal);
         return compareInputs(inputs, published.inputs) === "same" ? "unchanged" : "changed";
       } catch (error) {
         if (error instanceof InputMissing) return "input-missing";

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { InputMissing } from "../../domain/model/failure.ts";
 import { type Change, changeOf } from "../../domain/service/change-service.ts";
 import { parseDatasetId } from "../../domain/value-object/dataset-id.ts";
@@ -8,6 +7,7 @@ import { parseRunId } from "../../domain/value-object/run-id.ts";
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
 import type { PlannedDate, PlanReason } from "../dto/plan.ts";
 import { isLarge, sizeOf } from "../large-input.ts";
+import { loadRequestOf } from "../load-request.ts";
 import { mapBounded } from "../map-bounded.ts";
 import type { PlanUseCase } from "../ports/input/plan-usecase.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
@@ -75,14 +75,13 @@ export function createPlanInteractor({ catalog, loader, repository, sha256 }: Pl
   }
 
   async function inspect(
-    { id, definition: { source, format }, file }: CatalogEntry,
+    entry: CatalogEntry,
     date: TargetDate,
     previous: Parameters<DatasetLoader["inspect"]>[1],
     signal: AbortSignal,
   ): Promise<readonly InspectedInput[] | undefined> {
-    const request = { dataset: id, date, runId: lookId, source, format, folder: dirname(file) };
     try {
-      return await loader.inspect(request, previous, signal);
+      return await loader.inspect(loadRequestOf(entry, date, lookId), previous, signal);
     } catch (error) {
       if (error instanceof InputMissing) return undefined;
       throw error;

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import type { Manifest, StagedResult, StepFacts } from "../../domain/model/analysis-result.ts";
 import { computeDefaults } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure, ChecksFailed, InputChanged } from "../../domain/model/failure.ts";
@@ -8,10 +7,11 @@ import type { InspectedInput } from "../../domain/value-object/fingerprint.ts";
 import { type ParsedRun, parseRunAnalysisInput } from "../dto/run-analysis-input.ts";
 import type { RunAnalysisOutput, RunOutcome } from "../dto/run-analysis-output.ts";
 import type { RunLimits } from "../dto/run-steps.ts";
+import { loadRequestOf } from "../load-request.ts";
 import type { RunAnalysisUseCase } from "../ports/input/run-analysis-usecase.ts";
 import type { AnalysisOrder, Analyzer } from "../ports/output/analyzer.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
-import type { DatasetLoader, LoadRequest } from "../ports/output/dataset-loader.ts";
+import type { DatasetLoader } from "../ports/output/dataset-loader.ts";
 import type { Foreign, ManifestDraft, ResultRepository } from "../ports/output/result-repository.ts";
 
 export type RunAnalysisPorts = {
@@ -40,7 +40,11 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
         await repository.discardStaged(run.runId);
         return { kind: "done", output: settled };
       }
-      const inputs = await loader.inspect(loadRequest(run, entry), published?.inputs ?? [], control?.signal);
+      const inputs = await loader.inspect(
+        loadRequestOf(entry, run.date, run.runId),
+        published?.inputs ?? [],
+        control?.signal,
+      );
       if (isUnchanged(run, entry, published, inputs)) {
         await repository.complete(published);
         return { kind: "done", output: outputOf("unchanged", published) };
@@ -52,7 +56,7 @@ export function createRunAnalysisInteractor(ports: RunAnalysisPorts): RunAnalysi
       const started = performance.now();
       const run = parseRunAnalysisInput(input);
       const entry = catalog.get(run.dataset);
-      const inputs = await loader.load(loadRequest(run, entry), inspected.inputs, control?.signal);
+      const inputs = await loader.load(loadRequestOf(entry, run.date, run.runId), inspected.inputs, control?.signal);
       const published = await findPublished(run);
       if (isUnchanged(run, entry, published, inputs)) {
         await repository.complete(published);
@@ -171,11 +175,6 @@ function isUnchanged(
   inputs: readonly InspectedInput[],
 ): published is Manifest {
   return run.mode === "changed" && changeOf(published, entry.digest, inputs) === "unchanged";
-}
-
-function loadRequest(run: ParsedRun, { definition, file }: CatalogEntry): LoadRequest {
-  const { source, format } = definition;
-  return { dataset: run.dataset, date: run.date, runId: run.runId, source, format, folder: dirname(file) };
 }
 
 function outputOf(outcome: RunOutcome, manifest: Manifest): RunAnalysisOutput {
