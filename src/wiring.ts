@@ -38,7 +38,7 @@ import { createCarryOutBackfillInteractor } from "./usecase/interactor/carry-out
 import { createDailyAnalysisInteractor } from "./usecase/interactor/daily-analysis-interactor.ts";
 import { createHistoryInteractor } from "./usecase/interactor/history-interactor.ts";
 import { createManageSchedulesInteractor } from "./usecase/interactor/manage-schedules-interactor.ts";
-import { createPlanInteractor } from "./usecase/interactor/plan-interactor.ts";
+import { createPlanInteractor, type PlanPorts } from "./usecase/interactor/plan-interactor.ts";
 import { createRunAnalysisInteractor } from "./usecase/interactor/run-analysis-interactor.ts";
 import { createShowResultInteractor } from "./usecase/interactor/show-result-interactor.ts";
 import { createStatusInteractor } from "./usecase/interactor/status-interactor.ts";
@@ -219,23 +219,30 @@ export function wireShowResult({ catalog, repository }: Core): { readonly useCas
 }
 
 /** Temporal's client is loaded when it is asked the first time: the store alone is faster than that. */
+function lazyOrchestrator(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): { readonly get: () => ReturnType<typeof wireOrchestrator> } & AsyncDisposable {
+  let wired: ReturnType<typeof wireOrchestrator> | undefined;
+  const get = () => {
+    wired ??= wireOrchestrator(settings, env);
+    return wired;
+  };
+  return { get, [Symbol.asyncDispose]: async () => (await wired)?.[Symbol.asyncDispose]() };
+}
+
 function wireStatus(
   { catalog, index, settings }: Pick<Core, "catalog" | "index" | "settings">,
   env: NodeJS.ProcessEnv,
 ): { readonly useCase: StatusUseCase } & AsyncDisposable {
-  let wired: ReturnType<typeof wireOrchestrator> | undefined;
+  const temporal = lazyOrchestrator(settings, env);
   const useCase = createStatusInteractor({
     catalog,
     index,
     now: () => new Date(),
-    orchestrator: {
-      async statesOf(...args) {
-        wired ??= wireOrchestrator(settings, env);
-        return (await wired).orchestrator.statesOf(...args);
-      },
-    },
+    orchestrator: { statesOf: async (...args) => (await temporal.get()).orchestrator.statesOf(...args) },
   });
-  return { useCase, [Symbol.asyncDispose]: async () => (await wired)?.[Symbol.asyncDispose]() };
+  return { useCase, [Symbol.asyncDispose]: () => temporal[Symbol.asyncDispose]() };
 }
 
 /** Temporal's client is loaded here and connects when it is first used: `run` and `show` do without. */
@@ -294,14 +301,25 @@ export async function wireSubmitAnalysis(
 }
 
 /** Reads sources itself, as a worker does, and calculates nothing. */
-function wirePlan(core: Core): { readonly useCase: PlanUseCase } & AsyncDisposable {
+function wirePlan(core: Core, env: NodeJS.ProcessEnv): { readonly useCase: PlanUseCase } & AsyncDisposable {
+  const parts = new AsyncDisposableStack();
   const sources = lazyS3Client(core.settings);
-  return { useCase: createPlan(core, createLoader(core, sources)), [Symbol.asyncDispose]: sources.close };
+  parts.defer(sources.close);
+  const temporal = parts.use(lazyOrchestrator(core.settings, env));
+  const useCase = createPlan(core, createLoader(core, sources), {
+    statesOf: async (...args) => (await temporal.get()).orchestrator.statesOf(...args),
+    describe: async (...args) => (await temporal.get()).orchestrator.describe(...args),
+  });
+  return { useCase, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
-function createPlan({ catalog, repository }: Core, loader: DatasetLoader): PlanUseCase {
+function createPlan(
+  { catalog, repository }: Core,
+  loader: DatasetLoader,
+  orchestrator: PlanPorts["orchestrator"],
+): PlanUseCase {
   const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-  return createPlanInteractor({ catalog, loader, repository, sha256 });
+  return createPlanInteractor({ catalog, loader, repository, orchestrator, sha256 });
 }
 
 async function wireBackfill(
@@ -310,7 +328,7 @@ async function wireBackfill(
 ): Promise<{ readonly useCase: BackfillUseCase } & AsyncDisposable> {
   const parts = new AsyncDisposableStack();
   const { orchestrator, backfills } = parts.use(await wireOrchestrator(core.settings, env));
-  const plan = parts.use(wirePlan(core)).useCase;
+  const plan = parts.use(wirePlan(core, env)).useCase;
   const useCase = createBackfillInteractor({ catalog: core.catalog, plan, backfills, runs: orchestrator });
   return { useCase, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
@@ -353,7 +371,7 @@ export async function wireWorker(core: Core, env: NodeJS.ProcessEnv): Promise<Wi
     const daily = createDailyAnalysisInteractor({ catalog, repository, loader: run.loader, orchestrator });
     const backfill = createCarryOutBackfillInteractor({
       catalog,
-      plan: createPlan(core, run.loader),
+      plan: createPlan(core, run.loader, orchestrator),
       run: run.manySmall,
       repository,
       runs: orchestrator,
@@ -488,7 +506,7 @@ export function wireCli(env: NodeJS.ProcessEnv): CliServices {
       borrow(await wireCore(settings(), "never"), ({ catalog, repository }) => ({
         useCase: createHistoryInteractor(catalog, repository),
       })),
-    plan: async () => borrow(await wireCore(settings(), "never"), wirePlan),
+    plan: async () => borrow(await wireCore(settings(), "never"), (core) => wirePlan(core, env)),
     backfill: async () => borrow(await wireCore(settings(), "never"), (core) => wireBackfill(core, env)),
     sweep: async () => borrow(await wireCore(settings(), "never"), (core) => wireSweep(core, env)),
     schedules: () => wireSchedules(settings(), env),

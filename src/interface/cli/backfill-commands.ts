@@ -12,6 +12,7 @@ import type { CliServices, CliStreams } from "./cli-services.ts";
 import { untilStopped } from "./until-stopped.ts";
 
 type Json = { readonly json?: true };
+type PlanOptions = Json & { readonly withoutTemporal?: boolean };
 type BackfillOptions = Json & {
   readonly window?: number;
   readonly mode?: string;
@@ -31,17 +32,18 @@ export function addBackfillCommands(
   const print = (text: string) => streams.out(`${text}\n`);
   const createBar = () => createProgress(streams.err, streams.interactive);
 
-  command("plan <dataset> <from> <to>", "what a backfill would do for each date, and why; changes nothing").action(
-    async (dataset: string, from: string, to: string, { json }: Json) => {
+  command("plan <dataset> <from> <to>", "what a backfill would do for each date, and why; changes nothing")
+    .option("--without-temporal", "from the source and the store alone")
+    .action(async (dataset: string, from: string, to: string, { json, withoutTemporal = false }: PlanOptions) => {
       await using plan = await services.plan();
       const progress = createProgress(streams.err, streams.interactive);
       const onDate = (done: number, total: number) => {
         if (streams.interactive) progress.advance(done, total, "dates looked at");
       };
-      const planned = await plan.useCase.plan(dataset, from, to, { signal, onDate }).finally(progress.clear);
+      const planning = plan.useCase.plan(dataset, from, to, { signal, withoutTemporal, onDate });
+      const planned = await untilStopped(planning, signal).finally(progress.clear);
       print(json ? printJson(planned) : printPlan(planned, streams.width));
-    },
-  );
+    });
 
   const backfill = command("backfill <dataset> <from> <to>", "hand a range of dates to Temporal and wait for its end")
     .option("--window <dates>", "dates at a time; default: 4", parseDates)

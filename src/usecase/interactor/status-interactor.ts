@@ -3,6 +3,7 @@ import { type DatasetId, parseDatasetId } from "../../domain/value-object/datase
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
 import type { DatasetStatus, Day, DayState, Freshness, StatusReport } from "../dto/status-report.ts";
 import { longestRangeDays, type ParsedStatusRequest, parseStatusRequest, refuseRange } from "../dto/status-request.ts";
+import { failedSince } from "../failed-since.ts";
 import type { StatusUseCase } from "../ports/input/status-usecase.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
 import type { IndexedResult, ResultIndex } from "../ports/output/result-index.ts";
@@ -165,7 +166,7 @@ function stateOf(
   { expects, newest, due }: Expectation,
 ): DayState {
   if (run?.status === "running") return "running";
-  if (run?.status === "failed" && (result === null || result.publishedAt < (run.closedAt ?? ""))) return "failed";
+  if (failedSince(run ?? undefined, result?.publishedAt)) return "failed";
   if (result !== null) return "published";
   if (!expects) return "missing";
   if (date === due) return "late";

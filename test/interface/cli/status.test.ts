@@ -176,6 +176,13 @@ test("status shows what runs and what failed, as Temporal knows it", { timeout: 
   expect(out).toContain("  2026-01  ##xrx.\n6 days: 2 published, 1 running, 2 failed, 1 missing\n");
   expect(out).toMatch(/^failed: analysis\/totals\/2026-01-03, run [0-9a-f-]{36}$/m);
   expect(out).not.toContain("are not known");
+
+  const planned = await service.run("cli", ["plan", "totals", first, last, "--json"]);
+  const plan = JSON.parse(planned.out);
+  expect(plan.temporal).toEqual({ asked: true, message: null });
+  const reasons = plan.dates.map(({ reason }: { readonly reason: string }) => reason);
+  expect(reasons).toEqual(["unchanged", "unchanged", "failed", "no-input", "no-input", "no-input"]);
+  expect(plan.dates[2].failure).toMatchObject({ code: "checks-failed" });
 });
 
 test("status --watch tells what changes, goes on when Temporal goes away and comes back, and ends well with Ctrl-C", {

@@ -34,7 +34,7 @@ beforeEach(() => {
   const fake = createFakeRunAnalysis();
   useCase = createCarryOutBackfillInteractor({
     catalog: fakeCatalog(createWorld()),
-    plan: { plan: async () => ({ hash: planHash }) as never },
+    plan: { plan: async () => ({ hash: planHash, dates: [] }) as never },
     heartbeatTimeoutMs: 5_000,
     repository: {
       async discardStaged(runId) {
