@@ -1,4 +1,5 @@
 import { BadRequest } from "../model/failure.ts";
+import { addDays, countDates, type DateRange, datesFrom } from "../value-object/date-range.ts";
 import { parseTargetDate, type TargetDate } from "../value-object/target-date.ts";
 import { type Cron, isDueOn } from "./cron-service.ts";
 
@@ -7,6 +8,14 @@ const dayMs = 24 * 60 * 60_000;
 const stepMs = dayMs / 4;
 /** Beyond it no skipped day is looked for. */
 const furthestDay = 366;
+/** The two last ones of 29 February may be 12 years back. */
+const furthestDueDay = 13 * 366;
+/** Of days that are looked at together. No zone has left out a day and come back within them. */
+const chunkDays = 32;
+/** More than any change to summer time, less than any jump over a whole day. */
+const jumpMs = dayMs / 2;
+/** The most days that a zone has left out at a time, and one more. */
+const slackDays = 2;
 
 /**
  * The target date of a daily run: the calendar date of the instant in the zone, minus `lagDays` days. Days that never were
@@ -34,6 +43,80 @@ export function datesBefore(date: TargetDate, timeZone: string, count: number): 
     dates.push(parseTargetDate(day));
   }
   return dates;
+}
+
+/** A target date, and the day of the zone on which its run is due. */
+export type DueDate = { readonly date: TargetDate; readonly day: string };
+
+/**
+ * The `count` last target dates for which a schedule was due up to the day of the instant, the latest first. The time of
+ * that day does not count.
+ * ```
+ * schedule          instant                zone  lagDays  count  date        day
+ * 0 6 * * mon-fri   2026-02-08T12:00:00Z   UTC   1        2      2026-02-05  2026-02-06   (the 8th is a Sunday)
+ *                                                                2026-02-04  2026-02-05
+ * 0 6 1 * *         2026-02-08T12:00:00Z   UTC   1        1      2026-01-31  2026-02-01
+ * ```
+ * @throws BadRequest as `nominalDate`
+ */
+export function lastDueDates(
+  cron: Cron,
+  instant: Date,
+  timeZone: string,
+  lagDays: number,
+  count: number,
+): readonly DueDate[] {
+  const due: DueDate[] = [];
+  const today = nominalDate(instant, timeZone, 0);
+  for (let back = 0; back < furthestDueDay && due.length < count; back += 1) {
+    const day = addDays(today, -back);
+    if (!isDueOn(cron, day) || !wasInZone(day, timeZone)) continue;
+    const date = lagDays === 0 ? day : datesBefore(day, timeZone, lagDays).at(-1);
+    if (date !== undefined) due.push({ date, day });
+  }
+  return due;
+}
+
+/**
+ * The dates of a range for which a schedule is due, in order: on the day that comes `lagDays` days after them.
+ * @throws BadRequest as `nominalDate`
+ */
+export function dueDatesIn(cron: Cron, range: DateRange, timeZone: string, lagDays: number): readonly TargetDate[] {
+  const days = datesInZone({ from: range.from, to: addDays(range.to, lagDays + slackDays) }, timeZone);
+  return days.filter((date, index) => {
+    const day = days[index + lagDays];
+    return date <= range.to && day !== undefined && isDueOn(cron, day);
+  });
+}
+
+/**
+ * The dates of a range that were, or will be, in the zone, in order; none where the range is reversed.
+ * ```
+ * from        to          zone           dates
+ * 2011-12-29  2011-12-31  Pacific/Apia   2011-12-29 2011-12-31
+ * 2011-12-29  2011-12-31  UTC            2011-12-29 2011-12-30 2011-12-31
+ * ```
+ * @throws BadRequest when the zone is not known
+ */
+export function datesInZone(range: DateRange, timeZone: string): readonly TargetDate[] {
+  const offsetAt = offsetsOf(timeZone);
+  const dates: TargetDate[] = [];
+  for (let left = countDates(range), from = range.from; left > 0; left -= chunkDays, from = addDays(from, chunkDays)) {
+    const chunk = datesFrom(from, Math.min(left, chunkDays));
+    const begin = Date.parse(from);
+    const jump = offsetAt(begin + (chunk.length + slackDays) * dayMs) - offsetAt(begin - slackDays * dayMs);
+    dates.push(...(Math.abs(jump) < jumpMs ? chunk : chunk.filter((date) => wasInZone(date, timeZone))));
+  }
+  return dates;
+}
+
+/**
+ * What the clocks of the zone show, to the minute.
+ * @throws BadRequest when the zone is not known
+ */
+export function wallTime(instant: Date, timeZone: string): { readonly day: string; readonly time: string } {
+  const [day = "", time = ""] = clock(timeZone)(instant).split("T");
+  return { day, time };
 }
 
 /**
@@ -69,11 +152,19 @@ function timesOf({ hour, minute }: Cron): readonly string[] {
 /** With the offset of the day before or of the day after: the clocks do not change twice between. */
 function wasShown(day: string, time: string, timeZone: string): boolean {
   const clockOf = clock(timeZone);
+  const offsetAt = offsetsOf(timeZone);
   const asUtc = Date.parse(`${day}T${time}Z`);
-  return [-dayMs, dayMs].some((shift) => {
-    const offset = Date.parse(`${clockOf(new Date(asUtc + shift))}Z`) - (asUtc + shift);
-    return clockOf(new Date(asUtc - offset)) === `${day}T${time}`;
-  });
+  return [-dayMs, dayMs].some((shift) => clockOf(new Date(asUtc - offsetAt(asUtc + shift))) === `${day}T${time}`);
+}
+
+function wasInZone(day: string, timeZone: string): boolean {
+  return ["12:00", "00:00", "06:00", "18:00"].some((time) => wasShown(day, time, timeZone));
+}
+
+/** What the clocks of the zone are ahead of UTC, in milliseconds, at a time in milliseconds since 1970. */
+function offsetsOf(timeZone: string): (time: number) => number {
+  const clockOf = clock(timeZone);
+  return (time) => Date.parse(`${clockOf(new Date(time))}Z`) - time;
 }
 
 function dateAt(days: Iterable<string>, index: number): TargetDate {

@@ -23,12 +23,12 @@ export function parseDateRange(from: unknown, to: unknown): DateRange {
   return range;
 }
 
-/** How many dates the range has. */
+/** How many dates the range has; none, or less, where it is reversed. */
 export function countDates({ from, to }: DateRange): number {
   return (instant(to) - instant(from)) / dayMs + 1;
 }
 
-/** `count` dates from `from` on, in order. */
+/** `count` dates from `from` on, in order; none where it is less than one. */
 export function datesFrom(from: TargetDate, count: number): readonly TargetDate[] {
   return Array.from({ length: count }, (_, index) => addDays(from, index));
 }

@@ -15,6 +15,7 @@ const marks: Readonly<Record<DayState, string>> = {
   late: "!",
   missing: ".",
   pending: "-",
+  off: "_",
 };
 const words: Readonly<Record<DayState, string>> = {
   published: "published",
@@ -23,6 +24,7 @@ const words: Readonly<Record<DayState, string>> = {
   late: "late",
   missing: "missing",
   pending: "not due yet",
+  off: "not scheduled",
 };
 const states = Object.keys(words) as readonly DayState[];
 /** Months that are all alike take one line from this number on. */
@@ -32,8 +34,14 @@ const ruler = "           1   5    10   15   20   25   30";
 
 /** A calendar of every dataset, a line for each month and a character for each day; fits 80 columns. */
 export function printStatus(report: StatusReport): string {
-  const legend = states.map((state) => `${marks[state]} ${words[state]}`).join("   ");
-  return [...report.datasets.map(printDataset), legend, ...printTemporal(report)].join("\n");
+  return [...report.datasets.map(printDataset), ...printLegend(report), ...printTemporal(report)].join("\n");
+}
+
+function printLegend({ datasets }: StatusReport): readonly string[] {
+  const explain = (state: DayState) => `${marks[state]} ${words[state]}`;
+  const hasOff = datasets.some(({ counts }) => counts.off > 0);
+  const usual = states.filter((state) => state !== "off").map(explain);
+  return [usual.join("   "), ...(hasOff ? [explain("off")] : [])];
 }
 
 /** A line for each dataset. */
@@ -125,6 +133,8 @@ function endOfAlike(months: readonly Month[], start: number): number {
 }
 
 function printMonth({ name, days }: Month): string {
-  const before = Number(days[0]?.date.slice(8)) - 1;
-  return `  ${name}  ${" ".repeat(before)}${days.map(({ state }) => marks[state]).join("")}`;
+  // Days that never were in the zone leave their place.
+  const byDay = new Map(days.map(({ date, state }) => [Number(date.slice(8)), marks[state]]));
+  const last = Math.max(...byDay.keys());
+  return `  ${name}  ${Array.from({ length: last }, (_, index) => byDay.get(index + 1) ?? " ").join("")}`;
 }

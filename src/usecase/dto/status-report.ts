@@ -6,9 +6,9 @@ import type { RunSighting } from "../ports/output/run-orchestrator.ts";
 /**
  * `running`: a run is under way, whatever is published. `failed`: the last run failed, and nothing was published since.
  * `published`: a result is there. `late`: none is, for the newest date whose deadline has passed. `pending`: none is, and
- * none need be yet. `missing`: none is.
+ * none need be yet. `missing`: none is. `off`: none is, and the schedule is not due for the date.
  */
-export type DayState = "published" | "running" | "failed" | "late" | "missing" | "pending";
+export type DayState = "published" | "running" | "failed" | "late" | "missing" | "pending" | "off";
 
 export type Day = {
   readonly date: TargetDate;
@@ -18,14 +18,14 @@ export type Day = {
 };
 
 /**
- * Of the newest date that is expected by now; older dates that are filled in later never count. `fresh`: it is there.
+ * Of the newest date that is expected by now, for which a schedule is due; older dates that are filled in later never count. `fresh`: it is there.
  * `pending`: it is not, its deadline is still to come, and the date before is there. `late`: the deadline of `date` has
  * passed. `missing`: it is not there, and no deadline says by when it should be.
  */
 export type Freshness = {
   readonly state: "fresh" | "pending" | "late" | "missing";
   readonly date: TargetDate;
-  /** Local time of the day after the lag, such as `2026-02-06 09:00 Europe/Berlin`. */
+  /** Local time of the day on which the run is due, such as `2026-02-06 09:00 Europe/Berlin`. */
   readonly deadline: string | null;
 };
 
@@ -34,7 +34,7 @@ export type DatasetStatus = {
   readonly title: string;
   readonly from: TargetDate;
   readonly to: TargetDate;
-  /** In order, without gaps. */
+  /** In order. Days that never were in the dataset's zone are left out. */
   readonly days: readonly Day[];
   readonly counts: Readonly<Record<DayState, number>>;
   /** Dates with a result in the range, those that run again or failed since as well. */

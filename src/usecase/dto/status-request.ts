@@ -1,5 +1,6 @@
 import { BadRequest } from "../../domain/model/failure.ts";
 import { type DatasetId, parseDatasetId } from "../../domain/value-object/dataset-id.ts";
+import { countDates } from "../../domain/value-object/date-range.ts";
 import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 
 export const longestRangeDays = 7_310;
@@ -40,7 +41,7 @@ export function parseStatusRequest(request: StatusRequest): ParsedStatusRequest 
 /** @throws BadRequest when the range is reversed or too long */
 export function refuseRange(from: TargetDate, to: TargetDate): void {
   if (from > to) throw new BadRequest(`from must not be after to, got ${from} to ${to}`);
-  const days = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+  const days = countDates({ from, to });
   if (days > longestRangeDays) {
     throw new BadRequest(
       `a range must have at most ${longestRangeDays} days, ${longestRangeYears} years, got ${days} from ${from} to ${to}`,

@@ -1,5 +1,16 @@
+import { dailyDefaults } from "../../domain/model/dataset-definition.ts";
 import { AnalysisFailure } from "../../domain/model/failure.ts";
+import { parseCron } from "../../domain/service/cron-service.ts";
+import {
+  type DueDate,
+  datesInZone,
+  dueDatesIn,
+  lastDueDates,
+  nominalDate,
+  wallTime,
+} from "../../domain/service/nominal-date-service.ts";
 import { type DatasetId, parseDatasetId } from "../../domain/value-object/dataset-id.ts";
+import { addDays } from "../../domain/value-object/date-range.ts";
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
 import type { DatasetStatus, Day, DayState, Freshness, StatusReport } from "../dto/status-report.ts";
 import { longestRangeDays, type ParsedStatusRequest, parseStatusRequest, refuseRange } from "../dto/status-request.ts";
@@ -8,7 +19,6 @@ import type { StatusUseCase } from "../ports/input/status-usecase.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
 import type { IndexedResult, ResultIndex } from "../ports/output/result-index.ts";
 import type { RunOrchestrator, RunSighting } from "../ports/output/run-orchestrator.ts";
-import { addDays, datesFrom, localTime } from "./status-dates.ts";
 
 export type StatusPorts = {
   readonly catalog: DatasetCatalog;
@@ -56,19 +66,19 @@ export function createStatusInteractor({ catalog, index, orchestrator, now }: St
     const known = await index.read(entry.id);
     const { from, to } = rangeOf(request, known, expectation);
     const byDate = new Map(known.map((result) => [result.date, result]));
-    const dates = datesFrom(from, to);
-    const wanted = new Set([...dates, ...awaited(expectation)]);
-    const lacking = [...wanted]
-      .filter((date) => !byDate.has(date))
-      .toSorted()
-      .toReversed();
+    const dates = datesInZone({ from, to }, entry.definition.timeZone);
+    const off = offDates(entry, dates);
+    const wanted = new Set([...dates, ...awaited(expectation)].toSorted().toReversed());
+    const absent = [...wanted].filter((date) => !byDate.has(date));
+    // What nobody waits for comes last.
+    const lacking = [...absent.filter((date) => !off.has(date)), ...absent.filter((date) => off.has(date))];
     for (const found of await index.lookUp(entry.id, lacking.slice(0, lookUps))) byDate.set(found.date, found);
     if (lacking.length > lookUps && lacking.slice(0, lookUps).some((date) => byDate.has(date))) {
       // It is behind, and who knows by how much.
       await index.rebuild(entry.id);
       for (const result of await index.read(entry.id)) byDate.set(result.date, result);
     }
-    return { entry, expectation, from, to, dates, byDate };
+    return { entry, expectation, from, to, dates, off, byDate };
   }
 
   function see({ entry, from, to, dates }: View): Promise<readonly RunSighting[]> {
@@ -82,12 +92,14 @@ type View = {
   readonly from: TargetDate;
   readonly to: TargetDate;
   readonly dates: readonly TargetDate[];
+  /** Those of them for which the schedule is not due. */
+  readonly off: ReadonlySet<TargetDate>;
   readonly byDate: ReadonlyMap<TargetDate, IndexedResult>;
 };
 
 /** What freshness is about. */
 function awaited({ expects, newest, due }: Expectation): readonly TargetDate[] {
-  return expects ? [newest, due ?? newest] : [];
+  return expects ? [newest.date, (due ?? newest).date] : [];
 }
 
 /** What a definition lets expect at a moment. */
@@ -95,29 +107,46 @@ type Expectation = {
   /** Whether it has a schedule or a deadline: else nobody waits for a date. */
   readonly expects: boolean;
   /** The newest date that may be there by now. */
-  readonly newest: TargetDate;
+  readonly newest: DueDate;
   /** The newest whose deadline has passed, where there are deadlines. */
-  readonly due: TargetDate | undefined;
-  readonly deadlineOf: (date: TargetDate) => string | null;
+  readonly due: DueDate | undefined;
+  readonly deadlineOf: (due: DueDate) => string | null;
 };
 
+/** Of a definition with a deadline alone. */
+const everyDay = "0 0 * * *";
+
 function expectationOf({ definition }: CatalogEntry, at: Date): Expectation {
-  const { schedule, deadline, timeZone, lagDays = 1 } = definition;
-  const local = localTime(at, timeZone);
-  const newest = addDays(local.date, -lagDays);
-  const duePassed = deadline !== undefined && local.time >= deadline;
+  const { schedule, deadline, timeZone, lagDays = dailyDefaults.lagDays } = definition;
+  const { day, time } = wallTime(at, timeZone);
+  const [newest = { date: nominalDate(at, timeZone, lagDays), day }, before] = lastDueDates(
+    parseCron(schedule ?? everyDay),
+    at,
+    timeZone,
+    lagDays,
+    2,
+  );
+  const hasPassed = deadline !== undefined && (newest.day < day || time >= deadline);
   return {
     expects: schedule !== undefined || deadline !== undefined,
     newest,
-    due: deadline === undefined ? undefined : duePassed ? newest : addDays(newest, -1),
-    deadlineOf: (date) => (deadline === undefined ? null : `${addDays(date, lagDays)} ${deadline} ${timeZone}`),
+    due: deadline === undefined ? undefined : hasPassed ? newest : before,
+    deadlineOf: (due) => (deadline === undefined ? null : `${due.day} ${deadline} ${timeZone}`),
   };
+}
+
+function offDates({ definition }: CatalogEntry, dates: readonly TargetDate[]): ReadonlySet<TargetDate> {
+  const { schedule, timeZone, lagDays = dailyDefaults.lagDays } = definition;
+  const [from, to] = [dates[0], dates.at(-1)];
+  if (schedule === undefined || from === undefined || to === undefined) return new Set();
+  const due = new Set(dueDatesIn(parseCron(schedule), { from, to }, timeZone, lagDays));
+  return new Set(dates.filter((date) => !due.has(date)));
 }
 
 function rangeOf(
   request: ParsedStatusRequest,
   known: readonly IndexedResult[],
-  { expects, newest }: Expectation,
+  { expects, newest: { date: newest } }: Expectation,
 ): { readonly from: TargetDate; readonly to: TargetDate } {
   const [first, last] = [known[0]?.date, known.at(-1)?.date];
   // Where nobody waits for a date, none is missing after the last one.
@@ -136,15 +165,23 @@ function laterOf(one: TargetDate, other: TargetDate): TargetDate {
 }
 
 function report(
-  { entry, expectation, from, to, dates, byDate }: View,
+  { entry, expectation, from, to, dates, off, byDate }: View,
   sightings: readonly RunSighting[],
 ): DatasetStatus {
   const runs = new Map(sightings.map((run) => [run.date, run]));
   const days = dates.map((date): Day => {
     const [result, run] = [byDate.get(date) ?? null, runs.get(date) ?? null];
-    return { date, state: stateOf(date, result, run, expectation), result, run };
+    return { date, state: stateOf(date, result, run, off.has(date), expectation), result, run };
   });
-  const counts: Record<DayState, number> = { published: 0, running: 0, failed: 0, late: 0, missing: 0, pending: 0 };
+  const counts: Record<DayState, number> = {
+    published: 0,
+    running: 0,
+    failed: 0,
+    late: 0,
+    missing: 0,
+    pending: 0,
+    off: 0,
+  };
   for (const { state } of days) counts[state] += 1;
   return {
     dataset: entry.id,
@@ -163,21 +200,27 @@ function stateOf(
   date: TargetDate,
   result: IndexedResult | null,
   run: RunSighting | null,
+  isOff: boolean,
   { expects, newest, due }: Expectation,
 ): DayState {
   if (run?.status === "running") return "running";
   if (failedSince(run ?? undefined, result?.publishedAt)) return "failed";
   if (result !== null) return "published";
+  if (isOff) return "off";
   if (!expects) return "missing";
-  if (date === due) return "late";
-  return date > (due ?? newest) ? "pending" : "missing";
+  if (date === due?.date) return "late";
+  return date > (due ?? newest).date ? "pending" : "missing";
 }
 
 function freshnessOf({ newest, due, deadlineOf }: Expectation, isThere: (date: TargetDate) => boolean): Freshness {
-  const of = (state: Freshness["state"], date: TargetDate) => ({ state, date, deadline: deadlineOf(date) });
-  if (isThere(newest)) return of("fresh", newest);
+  const of = (state: Freshness["state"], expected: DueDate) => ({
+    state,
+    date: expected.date,
+    deadline: deadlineOf(expected),
+  });
+  if (isThere(newest.date)) return of("fresh", newest);
   if (due === undefined) return of("missing", newest);
-  return due === newest || !isThere(due) ? of("late", due) : of("pending", newest);
+  return due === newest || !isThere(due.date) ? of("late", due) : of("pending", newest);
 }
 
 function lastOf(results: readonly IndexedResult[]): DatasetStatus["lastSuccess"] {

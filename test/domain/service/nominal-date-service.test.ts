@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { BadRequest } from "../../../src/domain/model/failure.ts";
 import { parseCron } from "../../../src/domain/service/cron-service.ts";
-import { datesBefore, nominalDate, skippedDates } from "../../../src/domain/service/nominal-date-service.ts";
+import {
+  datesBefore,
+  datesInZone,
+  dueDatesIn,
+  lastDueDates,
+  nominalDate,
+  skippedDates,
+  wallTime,
+} from "../../../src/domain/service/nominal-date-service.ts";
 import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
 
+const rangeOf = (from: string, to: string) => ({ from: parseTargetDate(from), to: parseTargetDate(to) });
 const dateOf = (instant: string, zone: string, lagDays: number) => nominalDate(new Date(instant), zone, lagDays);
 
 describe("the target date of a nominal time", () => {
@@ -107,5 +116,106 @@ describe("the dates for which no schedule has fired, since the clocks left out i
     ["0 6 1 1 *", "2026-01-01T06:00:00Z", "UTC", 1, []],
   ])("%s at %s in %s, %i days back: %j", (schedule, instant, zone, lagDays, expected) => {
     expect(skippedDates(parseCron(schedule), new Date(instant), zone, lagDays)).toEqual(expected);
+  });
+});
+
+describe("the last dates for which a schedule was due", () => {
+  it.each([
+    ["0 6 * * *", "2026-02-08T12:00:00Z", "UTC", 1, ["2026-02-07 2026-02-08", "2026-02-06 2026-02-07"]],
+    ["0 6 * * *", "2026-02-08T12:00:00Z", "UTC", 0, ["2026-02-08 2026-02-08", "2026-02-07 2026-02-07"]],
+    ["0 6 * * mon-fri", "2026-02-08T12:00:00Z", "UTC", 1, ["2026-02-05 2026-02-06", "2026-02-04 2026-02-05"]],
+    ["0 6 * * mon-fri", "2026-02-08T12:00:00Z", "UTC", 3, ["2026-02-03 2026-02-06", "2026-02-02 2026-02-05"]],
+    ["0 6 1 * *", "2026-02-08T12:00:00Z", "UTC", 1, ["2026-01-31 2026-02-01", "2025-12-31 2026-01-01"]],
+    // The time of the day itself is still to come, and does not count.
+    ["0 23 * * *", "2026-02-08T00:00:00Z", "UTC", 1, ["2026-02-07 2026-02-08", "2026-02-06 2026-02-07"]],
+    ["0 6 29 2 *", "2104-02-28T12:00:00Z", "UTC", 0, ["2096-02-29 2096-02-29", "2092-02-29 2092-02-29"]],
+    ["0 6 29 2 *", "2110-02-28T12:00:00Z", "UTC", 0, ["2108-02-29 2108-02-29", "2104-02-29 2104-02-29"]],
+    ["0 6 * * *", "2011-12-30T16:00:00Z", "Pacific/Apia", 1, ["2011-12-29 2011-12-31", "2011-12-28 2011-12-29"]],
+    ["0 6 30 * *", "2011-12-31T16:00:00Z", "Pacific/Apia", 0, ["2011-11-30 2011-11-30", "2011-10-30 2011-10-30"]],
+  ])("%s at %s in %s, %i days back: %j", (schedule, instant, zone, lagDays, expected) => {
+    const due = lastDueDates(parseCron(schedule), new Date(instant), zone, lagDays, 2);
+    expect(due.map(({ date, day }) => `${date} ${day}`)).toEqual(expected);
+  });
+
+  it("are found over the eight years between two leap days", () => {
+    const due = lastDueDates(parseCron("0 6 29 2 *"), new Date("2104-02-28T12:00:00Z"), "UTC", 1, 1);
+    expect(due).toEqual([{ date: "2096-02-28", day: "2096-02-29" }]);
+  });
+});
+
+describe("the dates of a range for which a schedule is due", () => {
+  it.each([
+    ["0 6 * * mon-fri", "2026-02-01", "2026-02-07", "UTC", 1, ["01", "02", "03", "04", "05"]],
+    ["0 6 * * mon-fri", "2026-02-01", "2026-02-07", "UTC", 0, ["02", "03", "04", "05", "06"]],
+    ["0 6 1 * *", "2026-02-01", "2026-02-28", "Europe/Berlin", 1, ["28"]],
+    ["0 6 1 * *", "2026-02-01", "2026-02-28", "Europe/Berlin", 4, ["25"]],
+    ["0 6 31 * *", "2011-12-28", "2011-12-31", "Pacific/Apia", 1, ["29"]],
+    ["0 6 30 * *", "2011-12-28", "2011-12-31", "Pacific/Apia", 1, []],
+  ])("%s from %s to %s in %s, %i days back: %j", (schedule, from, to, zone, lagDays, expected) => {
+    const due = dueDatesIn(parseCron(schedule), rangeOf(from, to), zone, lagDays);
+    expect(due.map((date) => date.slice(8))).toEqual(expected);
+  });
+
+  it("are those that the days of the runs lead back to", () => {
+    for (const zone of ["Europe/Berlin", "Pacific/Apia"]) {
+      for (const [schedule, lagDays] of [
+        ["0 6 * * mon-fri", 1],
+        ["0 6 1,15 * *", 3],
+        ["0 6 * * *", 30],
+      ] as const) {
+        const cron = parseCron(schedule);
+        const due = dueDatesIn(cron, rangeOf("2011-11-01", "2012-02-01"), zone, lagDays);
+        const last = lastDueDates(cron, new Date("2012-03-15T12:00:00Z"), zone, lagDays, 140)
+          .map(({ date }) => date)
+          .filter((date) => date >= "2011-11-01" && date <= "2012-02-01");
+        expect(due).toEqual(last.toReversed());
+      }
+    }
+  });
+});
+
+describe("the dates of a range that were in the zone", () => {
+  it.each([
+    ["Pacific/Apia", "2011-12-30"],
+    ["Pacific/Fakaofo", "2011-12-30"],
+    ["Pacific/Kwajalein", "1993-08-21"],
+    ["Pacific/Kiritimati", "1994-12-31"],
+    ["Pacific/Enderbury", "1994-12-31"],
+  ])("in %s are all but %s", (zone, absent) => {
+    const range = rangeOf("1985-01-01", "2020-12-31");
+    const dates = datesInZone(range, zone);
+    expect(dates).not.toContain(absent);
+    expect(new Set(dates).size).toBe(dates.length);
+    // 36 years with 9 leap days.
+    expect(dates).toHaveLength(36 * 365 + 9 - 1);
+    expect(datesInZone(range, "Europe/Berlin")).toHaveLength(36 * 365 + 9);
+  });
+
+  it("are found at either end of what is looked at together", () => {
+    for (let shift = -40; shift <= 1; shift += 1) {
+      const from = new Date(Date.UTC(2011, 11, 30 + shift)).toISOString().slice(0, 10);
+      expect(datesInZone(rangeOf(from, "2011-12-31"), "Pacific/Apia")).toHaveLength(shift === 1 ? 1 : 1 - shift);
+    }
+    expect(datesInZone(rangeOf("2011-12-30", "2011-12-30"), "Pacific/Apia")).toEqual([]);
+    expect(datesInZone(rangeOf("2026-01-02", "2026-01-01"), "UTC")).toEqual([]);
+  });
+
+  it("has the days whole that a zone had twice, or with an hour less or more", () => {
+    expect(datesInZone(rangeOf("1969-09-01", "1969-10-31"), "Pacific/Kwajalein")).toHaveLength(61);
+    expect(datesInZone(rangeOf("2026-01-01", "2026-12-31"), "America/Sao_Paulo")).toHaveLength(365);
+    expect(datesInZone(rangeOf("2018-10-01", "2018-12-01"), "America/Sao_Paulo")).toHaveLength(62);
+  });
+});
+
+describe("what the clocks show", () => {
+  it.each([
+    ["2026-03-29T00:59:00.000Z", "Europe/Berlin", "2026-03-29", "01:59"],
+    ["2026-03-29T01:00:00.000Z", "Europe/Berlin", "2026-03-29", "03:00"],
+    ["2026-10-25T00:30:00.000Z", "Europe/Berlin", "2026-10-25", "02:30"],
+    ["2011-12-30T09:59:00.000Z", "Pacific/Apia", "2011-12-29", "23:59"],
+    ["2011-12-30T10:00:00.000Z", "Pacific/Apia", "2011-12-31", "00:00"],
+    ["2026-02-05T18:15:00.000Z", "Asia/Kathmandu", "2026-02-06", "00:00"],
+  ])("at %s in %s is %s %s", (instant, timeZone, day, time) => {
+    expect(wallTime(new Date(instant), timeZone)).toEqual({ day, time });
   });
 });

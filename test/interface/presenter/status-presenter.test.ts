@@ -19,7 +19,7 @@ function reportOf(first: string, states: readonly DayState[], more: Partial<Data
     result: null,
     run: state === "failed" ? failedRun : null,
   }));
-  const counts = { published: 0, running: 0, failed: 0, late: 0, missing: 0, pending: 0 };
+  const counts = { published: 0, running: 0, failed: 0, late: 0, missing: 0, pending: 0, off: 0 };
   for (const state of states) counts[state] += 1;
   const dataset: DatasetStatus = {
     dataset: parseDatasetId("sales"),
@@ -77,4 +77,27 @@ test("a rebuild says what it has repaired", () => {
   const dataset = parseDatasetId("sales");
   expect(printRebuild([{ dataset, results: 3650, repaired: 0 }])).toBe("sales: 3,650 results, the index had no fault");
   expect(printRebuild([{ dataset, results: 1, repaired: 2 }])).toBe("sales: 1 result, 2 entries repaired");
+});
+
+test("dates that no schedule is due for have a mark that is explained where there are any", () => {
+  const lines = printStatus(reportOf("2026-01-30", ["off", "off", "published", "missing", "pending"])).split("\n");
+  expect(lines.slice(2, 5)).toEqual([
+    "  2026-01                               __",
+    "  2026-02  #.-",
+    "5 days: 1 published, 1 missing, 1 not due yet, 2 not scheduled",
+  ]);
+  expect(lines.slice(-2)).toEqual([
+    "# published   r running   x failed   ! late   . missing   - not due yet",
+    "_ not scheduled",
+  ]);
+});
+
+test("a day that never was leaves its place in the calendar", () => {
+  const whole = reportOf("2011-12-28", ["published", "published", "missing", "published"]);
+  const [dataset] = whole.datasets.map((each) => ({
+    ...each,
+    days: each.days.filter(({ date }) => date !== "2011-12-30"),
+  }));
+  const lines = printStatus({ ...whole, datasets: dataset === undefined ? [] : [dataset] }).split("\n");
+  expect(lines[2]).toBe("  2011-12                             ## #");
 });

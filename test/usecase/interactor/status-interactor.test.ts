@@ -5,7 +5,6 @@ import { parseDatasetId } from "../../../src/domain/value-object/dataset-id.ts";
 import { parseFence } from "../../../src/domain/value-object/fence.ts";
 import { parseRunId } from "../../../src/domain/value-object/run-id.ts";
 import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
-import { localTime } from "../../../src/usecase/interactor/status-dates.ts";
 import { createStatusInteractor, type StatusPorts } from "../../../src/usecase/interactor/status-interactor.ts";
 import type { IndexedResult } from "../../../src/usecase/ports/output/result-index.ts";
 import type { RunSighting } from "../../../src/usecase/ports/output/run-orchestrator.ts";
@@ -234,13 +233,127 @@ test("a dataset that no definition has is refused, by rebuild as well", async ()
   ]);
 });
 
-test.each([
-  ["2026-03-29T00:59:00.000Z", "Europe/Berlin", "2026-03-29", "01:59"],
-  ["2026-03-29T01:00:00.000Z", "Europe/Berlin", "2026-03-29", "03:00"],
-  ["2026-10-25T00:30:00.000Z", "Europe/Berlin", "2026-10-25", "02:30"],
-  ["2011-12-30T09:59:00.000Z", "Pacific/Apia", "2011-12-29", "23:59"],
-  ["2011-12-30T10:00:00.000Z", "Pacific/Apia", "2011-12-31", "00:00"],
-  ["2026-02-05T18:15:00.000Z", "Asia/Kathmandu", "2026-02-06", "00:00"],
-])("%s in %s is %s %s", (now, timeZone, date, time) => {
-  expect(localTime(new Date(now), timeZone)).toEqual({ date, time });
+describe("a schedule from Monday to Friday", () => {
+  // The run of Monday is for Sunday: Fridays and Saturdays are nobody's.
+  const definition = { schedule: "0 6 * * mon-fri" };
+  const [saturday, sunday] = ["2026-02-07T12:00:00.000Z", "2026-02-08T12:00:00.000Z"];
+  const [early, late] = ["2026-02-09T07:59:00.000Z", "2026-02-09T08:00:00.000Z"];
+
+  it("misses nothing for the days on which it is not due, whatever the range", async () => {
+    const { states, status } = await statusOf(
+      { known: ["2026-02-01", "2026-02-03"], definition, now: sunday },
+      { from: "2026-01-30", to: "2026-02-08" },
+    );
+    expect(states).toEqual({
+      "2026-01-30": "off",
+      "2026-01-31": "off",
+      "2026-02-01": "published",
+      "2026-02-02": "missing",
+      "2026-02-03": "published",
+      "2026-02-04": "missing",
+      "2026-02-05": "late",
+      "2026-02-06": "off",
+      "2026-02-07": "off",
+      "2026-02-08": "pending",
+    });
+    expect(status.counts).toEqual({ published: 2, running: 0, failed: 0, late: 1, missing: 2, pending: 1, off: 4 });
+  });
+
+  it("shows what is there all the same, and what runs and what failed", async () => {
+    const { states } = await statusOf(
+      {
+        known: ["2026-01-30", "2026-02-05"],
+        sightings: [sightingOf("2026-01-31", "running"), sightingOf("2026-02-06", "failed")],
+        definition,
+        now: sunday,
+      },
+      { from: "2026-01-30", to: "2026-02-07" },
+    );
+    expect(states).toMatchObject({
+      "2026-01-30": "published",
+      "2026-01-31": "running",
+      "2026-02-06": "failed",
+      "2026-02-07": "off",
+    });
+  });
+
+  it.each([
+    ["fresh", "2026-02-05", saturday, "2026-02-05", "2026-02-06"],
+    ["fresh", "2026-02-05", sunday, "2026-02-05", "2026-02-06"],
+    ["late", "2026-02-04", sunday, "2026-02-05", "2026-02-06"],
+    ["pending", "2026-02-05", early, "2026-02-08", "2026-02-09"],
+    ["late", "2026-02-04", early, "2026-02-05", "2026-02-06"],
+    ["late", "2026-02-05", late, "2026-02-08", "2026-02-09"],
+    ["fresh", "2026-02-08", late, "2026-02-08", "2026-02-09"],
+    // A day that nobody waits for does not make it fresh.
+    ["late", "2026-02-07", late, "2026-02-08", "2026-02-09"],
+  ])("is %s with %s there at %s", async (state, known, now, date, day) => {
+    const { status } = await statusOf({ known: [known], definition, now });
+    expect(status.freshness).toEqual({ state, date, deadline: `${day} 09:00 Europe/Berlin` });
+  });
+
+  it("ends its calendar with the newest date that is due", async () => {
+    const { status } = await statusOf({ known: ["2026-02-01"], definition, now: sunday });
+    expect(status.to).toBe("2026-02-05");
+  });
+
+  it("has the store asked about due dates first", async () => {
+    // 35 days, of which 10 are off.
+    const { calls, states } = await statusOf(
+      { unknown: ["2026-01-11"], definition, now: sunday },
+      { from: "2026-01-02", to: "2026-02-05" },
+    );
+    expect(calls).toContain("looked up 32");
+    expect(states["2026-01-11"]).toBe("published");
+  });
+});
+
+describe("a monthly schedule", () => {
+  const definition = { schedule: "0 6 1 * *" };
+
+  it.each([
+    ["late", ["2025-11-30"], "2026-02-15T12:00:00.000Z", "2026-01-31", "2026-02-01"],
+    ["fresh", ["2026-01-31"], "2026-02-28T12:00:00.000Z", "2026-01-31", "2026-02-01"],
+    ["pending", ["2025-12-31"], "2026-02-01T07:00:00.000Z", "2026-01-31", "2026-02-01"],
+    ["late", ["2025-12-30"], "2026-02-01T07:00:00.000Z", "2025-12-31", "2026-01-01"],
+    ["late", ["2025-12-31"], "2026-02-01T08:00:00.000Z", "2026-01-31", "2026-02-01"],
+  ])("is %s with %j there at %s", async (state, known, now, date, day) => {
+    const { status } = await statusOf({ known, definition, now });
+    expect(status.freshness).toEqual({ state, date, deadline: `${day} 09:00 Europe/Berlin` });
+  });
+
+  it("waits for one date of a month", async () => {
+    const { status } = await statusOf({ known: ["2025-11-30"], definition, now: "2026-02-15T12:00:00.000Z" });
+    const { from, to, counts, days } = status;
+    expect({ from, to }).toEqual({ from: "2025-11-30", to: "2026-01-31" });
+    expect(counts).toMatchObject({ published: 1, missing: 1, late: 1, off: 60 });
+    expect(days.find(({ state }) => state === "missing")?.date).toBe("2025-12-31");
+  });
+
+  it("without a deadline is only missing", async () => {
+    const { status, states } = await statusOf({
+      known: ["2025-12-31"],
+      definition: { ...definition, deadline: undefined } as never,
+      now: "2026-02-15T12:00:00.000Z",
+    });
+    expect(status.freshness).toEqual({ state: "missing", date: "2026-01-31", deadline: null });
+    expect([states["2026-01-30"], states["2026-01-31"]]).toEqual(["off", "missing"]);
+  });
+});
+
+test("a day that never was in the zone is not missing, and counts for no lag", async () => {
+  const definition = { timeZone: "Pacific/Apia" };
+  const { states, status } = await statusOf({ known: ["2011-12-28"], definition, now: "2011-12-31T20:00:00.000Z" });
+  expect(states).toEqual({ "2011-12-28": "published", "2011-12-29": "missing", "2011-12-31": "late" });
+  expect(status.freshness).toEqual({ state: "late", date: "2011-12-31", deadline: "2012-01-01 09:00 Pacific/Apia" });
+  const before = await statusOf({ known: ["2011-12-28"], definition, now: "2011-12-30T20:00:00.000Z" });
+  expect(before.status.freshness).toMatchObject({ date: "2011-12-29", deadline: "2011-12-31 09:00 Pacific/Apia" });
+  expect(Object.keys((await statusOf({ known: ["2011-12-28"], now: "2011-12-31T20:00:00.000Z" })).states)).toContain(
+    "2011-12-30",
+  );
+});
+
+test("a deadline without a schedule is one of every day", async () => {
+  const { states } = await statusOf({ known: ["2026-01-31"], definition: { schedule: undefined } as never });
+  expect(Object.values(states)).toEqual(["published", "missing", "missing", "missing", "late", "pending"]);
 });
