@@ -1,12 +1,21 @@
+type StopSignal = "SIGINT" | "SIGTERM";
+
 /** The process was asked to end, by Ctrl-C or by whoever supervises it. What it was doing has not failed. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
   /** As a shell reports a process that a signal ended. */
   readonly exitStatus: number;
+  readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(signal: "SIGINT" | "SIGTERM") {
-    super(`asked to end by ${signal}`);
+  /** @param left what is left undone, where that is not plain, and the same as data */
+  constructor(signal: StopSignal, left?: { readonly sentence: string; readonly details: Stopped["details"] }) {
+    super(`asked to end by ${signal}${left === undefined ? "" : `; ${left.sentence}`}`);
     this.exitStatus = signal === "SIGINT" ? 130 : 143;
+    this.details = left?.details ?? {};
+  }
+
+  leaving(sentence: string, details: Stopped["details"]): Stopped {
+    return new Stopped(this.exitStatus === 130 ? "SIGINT" : "SIGTERM", { sentence, details });
   }
 }
 

@@ -1,14 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { BadRequest } from "../../domain/model/failure.ts";
+import type { ScheduleChange } from "../../usecase/dto/schedule-report.ts";
 import { failureJson, presentFailure } from "../presenter/failure-presenter.ts";
 import { printHistory } from "../presenter/history-presenter.ts";
 import { printJson } from "../presenter/json-presenter.ts";
 import { createProgress } from "../presenter/progress-presenter.ts";
 import { printResult, printTable } from "../presenter/result-presenter.ts";
 import { printRun } from "../presenter/run-presenter.ts";
-import { printPlannedChanges, printScheduleReport, printSchedules } from "../presenter/schedule-presenter.ts";
+import {
+  printNotDone,
+  printPlannedChanges,
+  printScheduleReport,
+  printSchedules,
+} from "../presenter/schedule-presenter.ts";
 import { printSweep } from "../presenter/sweep-presenter.ts";
+import { Stopped } from "../stop-requested.ts";
 import { addBackfillCommands } from "./backfill-commands.ts";
 import type { CliServices, CliStreams } from "./cli-services.ts";
 import { demo } from "./demo-command.ts";
@@ -46,7 +53,9 @@ export async function runCli(
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     const error = signal.aborted
-      ? signal.reason
+      ? thrown instanceof Stopped
+        ? thrown
+        : signal.reason
       : thrown instanceof CommanderError
         ? malformed(thrown, program)
         : thrown;
@@ -167,7 +176,7 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
   const schedules = command("schedules", "list the daily schedules, and what is not as the definitions have it").action(
     async ({ json }: JsonOption) => {
       await using managed = await services.schedules();
-      const list = await managed.useCase.list();
+      const list = await untilStopped(managed.useCase.list(), signal);
       print(json ? printJson(list) : printSchedules(list, streams.width));
     },
   );
@@ -181,11 +190,20 @@ function createProgram(services: CliServices, streams: CliStreams, signal: Abort
     .action(async (_options: unknown, own: Command) => {
       const { json, dryRun = false } = own.optsWithGlobals<JsonOption & { readonly dryRun?: boolean }>();
       await using managed = await services.schedules();
-      const report = await managed.useCase.apply({
+      const left = new Map<string, ScheduleChange>();
+      const applying = managed.useCase.apply({
         dryRun,
+        signal,
         onPlan: (changes) => {
+          if (!dryRun) for (const each of changes) if (each.action !== "keep") left.set(each.id, each);
           if (json !== true) print(printPlannedChanges(changes, streams.width));
         },
+        onDone: ({ id }) => void left.delete(id),
+      });
+      const report = await untilStopped(applying, signal).catch((error: unknown) => {
+        if (!(error instanceof Stopped) || left.size === 0) throw error;
+        const notDone = [...left.values()];
+        throw error.leaving(printNotDone(notDone), { notDone });
       });
       print(json ? printJson(report) : printScheduleReport(report));
     });

@@ -33,14 +33,14 @@ export type PresentedFailure = {
  */
 export function presentFailure(error: unknown): PresentedFailure {
   if (error instanceof Stopped) {
-    const { exitStatus, message } = error;
+    const { exitStatus, message, details } = error;
     return {
       code: "stopped",
       exitStatus,
       httpStatus: 503,
       title: "The process was asked to end",
       message,
-      details: {},
+      details,
     };
   }
   if (error instanceof AnalysisFailure) {

@@ -52,6 +52,11 @@ export function printPlannedChanges(changes: readonly ScheduleChange[], width: n
   return printTable(["", "schedule", "why"], rows, width);
 }
 
+/** What an `apply` that was stopped leaves; the first of them may have been under way. */
+export function printNotDone(changes: readonly ScheduleChange[]): string {
+  return `not done: ${changes.map(({ action, id }) => `${action} ${id}`).join(", ")}`;
+}
+
 /** One sentence. */
 export function printScheduleReport({ dryRun, changes }: ScheduleReport): string {
   const counts = verbs.flatMap(([action, verb]) => {

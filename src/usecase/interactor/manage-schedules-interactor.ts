@@ -17,7 +17,7 @@ export function createManageSchedulesInteractor(catalog: DatasetCatalog, book: S
 
     plan: async () => (await read()).map(({ change }) => change),
 
-    async apply({ dryRun, onPlan }) {
+    async apply({ dryRun, onPlan, onDone, signal }) {
       const entries = await read();
       const changes = entries.map(({ change }) => change);
       onPlan?.(changes);
@@ -29,8 +29,11 @@ export function createManageSchedulesInteractor(catalog: DatasetCatalog, book: S
         );
       }
       for (const { change, wanted } of entries) {
+        if (change.action === "keep") continue;
+        signal?.throwIfAborted();
         if (change.action === "delete") await book.remove(change.id);
-        else if (change.action !== "keep" && wanted !== undefined) await book.put(wanted);
+        else if (wanted !== undefined) await book.put(wanted);
+        onDone?.(change);
       }
       return { dryRun, changes };
     },

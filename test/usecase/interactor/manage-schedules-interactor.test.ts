@@ -132,3 +132,20 @@ it("lists what is wanted and what is there, with the last day and its outcome", 
     expect.objectContaining({ dataset: "taken", action: "refuse", reasons: ["is not ours"], ...none }),
   ]);
 });
+
+it("begins no further change once it is asked to stop, and tells of each that was made", async () => {
+  definitions = { a: "0 6 * * *", b: "0 6 * * *", c: "0 6 * * *" };
+  const stopping = new AbortController();
+  const done: string[] = [];
+  const applying = useCase.apply({
+    dryRun: false,
+    signal: stopping.signal,
+    onDone: ({ id }) => {
+      done.push(id);
+      if (id === "daily/b") stopping.abort(new Error("stop"));
+    },
+  });
+  await expect(applying).rejects.toThrow("stop");
+  expect(done).toEqual(["daily/a", "daily/b"]);
+  expect(touched).toEqual(["put a", "put b"]);
+});

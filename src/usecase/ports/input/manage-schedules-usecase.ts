@@ -10,11 +10,14 @@ export interface ManageSchedulesUseCase {
 
   /**
    * Makes the schedules those of the definitions; may be repeated. A pause and its note stay.
-   * @param options `onPlan`: told what will be changed, before it is
+   * @param options `onPlan`: told what will be changed, before it is; `onDone`: told of each change that was made; `signal`:
+   * begins no further change once it is aborted, and throws its reason
    * @throws BadRequest when an id is taken by a schedule that is not its own, before anything is changed; StoreUnavailable
    */
   apply(options: {
     readonly dryRun: boolean;
     readonly onPlan?: (changes: readonly ScheduleChange[]) => void;
+    readonly onDone?: (change: ScheduleChange) => void;
+    readonly signal?: AbortSignal;
   }): Promise<ScheduleReport>;
 }
