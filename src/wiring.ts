@@ -241,6 +241,7 @@ function wireStatus(
     index,
     now: () => new Date(),
     orchestrator: { statesOf: async (...args) => (await temporal.get()).orchestrator.statesOf(...args) },
+    backfills: { underWay: async (...args) => (await temporal.get()).backfills.underWay(...args) },
   });
   return { useCase, [Symbol.asyncDispose]: () => temporal[Symbol.asyncDispose]() };
 }

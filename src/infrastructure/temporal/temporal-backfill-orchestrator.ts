@@ -1,19 +1,22 @@
 import {
   type Client,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from "@temporalio/client";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { backfillIdOf } from "../../domain/value-object/backfill-identity.ts";
 import type { DatasetId } from "../../domain/value-object/dataset-id.ts";
-import type { BackfillProgress, BackfillReport } from "../../usecase/dto/backfill.ts";
+import type { BackfillProgress, BackfillReport, BackfillSighting } from "../../usecase/dto/backfill.ts";
 import type { BackfillOrchestrator } from "../../usecase/ports/output/backfill-orchestrator.ts";
 import { endRunning, translated } from "./temporal-run-orchestrator.ts";
 
 const workflowType = "backfill";
 /** Daily runs have 2, and go first. */
 const priority = { priorityKey: 5 };
+/** Long enough for a worker that has to replay the backfill first. */
+const tellLimitMs = 2_000;
 
 /** Backfills as Temporal workflows, one id for a dataset. */
 export function createTemporalBackfillOrchestrator(
@@ -55,6 +58,19 @@ export function createTemporalBackfillOrchestrator(
 
     progress: (dataset) =>
       ofBackfill(dataset, "known", (handle) => handle.query("progress") as Promise<BackfillProgress>),
+    underWay: (dataset) =>
+      translated(async () => {
+        const client = await connect();
+        const handle = client.workflow.getHandle(backfillIdOf(dataset));
+        const found = await describeUnlessUnknown(handle);
+        if (found === undefined || found.closeTime !== undefined) return undefined;
+        const { workflowId, runId, startTime } = found;
+        const telling = client.withDeadline(Date.now() + tellLimitMs, () => handle.query<BackfillProgress>("progress"));
+        // No worker is there, or it is busy: that it runs is known all the same.
+        const progress = await telling.catch(() => null);
+        const sighting: BackfillSighting = { workflowId, runId, startedAt: startTime.toISOString(), progress };
+        return sighting;
+      }),
     pause: (dataset) => ofBackfill(dataset, "running", (handle) => handle.signal("pause")),
     resume: (dataset) => ofBackfill(dataset, "running", (handle) => handle.signal("resume")),
     setWindow: (dataset, window) => ofBackfill(dataset, "running", (handle) => handle.signal("setWindow", window)),
@@ -75,5 +91,14 @@ export function createTemporalBackfillOrchestrator(
         throw new BadRequest(`no backfill of ${dataset} is ${wanted}`, { cause: error });
       }
     });
+  }
+}
+
+async function describeUnlessUnknown(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await handle.describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
   }
 }

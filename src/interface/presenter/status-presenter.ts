@@ -50,6 +50,7 @@ export function printStatusLines({ datasets, ...report }: StatusReport): string 
     [
       `${each.dataset}: ${printCounts(each)}`,
       ...(each.freshness === null ? [] : [printFreshness(each.freshness)]),
+      ...printBackfillLine(each),
     ].join("; "),
   );
   return [...lines, ...printTemporal(report)].join("\n");
@@ -79,6 +80,7 @@ function printDataset(status: DatasetStatus): string {
     printCounts(status),
     freshness === null ? "no schedule and no deadline: no date is waited for" : printFreshness(freshness),
     lastSuccess === null ? "last success: none" : `last success: ${lastSuccess.date}, at ${lastSuccess.publishedAt}`,
+    ...printBackfillLine(status),
     ...failures.map(({ run }) => `failed: ${run?.workflowId}, run ${run?.runId}`),
     "",
   ].join("\n");
@@ -89,6 +91,13 @@ function printCounts({ from, to, days, counts }: DatasetStatus): string {
     .filter((state) => counts[state] > 0)
     .map((state) => `${counts[state].toLocaleString("en")} ${words[state]}`);
   return days.length === 0 ? `no days from ${from} to ${to}` : `${count(days.length, "day")}: ${parts.join(", ")}`;
+}
+
+function printBackfillLine({ backfill }: DatasetStatus): readonly string[] {
+  if (backfill === null) return [];
+  if (backfill.progress === null) return ["backfill: running; no worker tells how far it is"];
+  const { from, to, state, done, total } = backfill.progress;
+  return [`backfill ${from} to ${to}: ${state}, ${done.toLocaleString("en")} of ${count(total, "date")}`];
 }
 
 function printFreshness({ state, date, deadline }: Freshness): string {

@@ -74,6 +74,15 @@ export type BackfillProgress = {
   readonly failures: readonly FailedDate[];
 };
 
+/** A backfill that has not ended. */
+export type BackfillSighting = {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly startedAt: string;
+  /** Nothing when no worker tells in time. */
+  readonly progress: BackfillProgress | null;
+};
+
 /** The last progress is the report. */
 export type BackfillReport = BackfillProgress;
 

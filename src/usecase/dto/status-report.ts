@@ -2,6 +2,7 @@ import type { DatasetId } from "../../domain/value-object/dataset-id.ts";
 import type { TargetDate } from "../../domain/value-object/target-date.ts";
 import type { IndexedResult, RebuiltIndex } from "../ports/output/result-index.ts";
 import type { RunSighting } from "../ports/output/run-orchestrator.ts";
+import type { BackfillSighting } from "./backfill.ts";
 
 /**
  * `running`: a run is under way, whatever is published. `failed`: the last run failed, and nothing was published since.
@@ -43,11 +44,13 @@ export type DatasetStatus = {
   readonly lastSuccess: Pick<IndexedResult, "date" | "publishedAt"> | null;
   /** Nothing where neither a schedule nor a deadline expects a date. */
   readonly freshness: Freshness | null;
+  /** The one that is under way; nothing where none is, or where Temporal was not asked. */
+  readonly backfill: BackfillSighting | null;
 };
 
 export type StatusReport = {
   readonly at: string;
-  /** `asked`: whether running and failed are known. */
+  /** `asked`: whether running, failed and backfills are known. */
   readonly temporal: { readonly asked: boolean; readonly message: string | null };
   readonly datasets: readonly DatasetStatus[];
 };

@@ -16,6 +16,7 @@ import type { DatasetStatus, Day, DayState, Freshness, StatusReport } from "../d
 import { longestRangeDays, type ParsedStatusRequest, parseStatusRequest, refuseRange } from "../dto/status-request.ts";
 import { failedSince } from "../failed-since.ts";
 import type { StatusUseCase } from "../ports/input/status-usecase.ts";
+import type { BackfillOrchestrator } from "../ports/output/backfill-orchestrator.ts";
 import type { CatalogEntry, DatasetCatalog } from "../ports/output/dataset-catalog.ts";
 import type { IndexedResult, ResultIndex } from "../ports/output/result-index.ts";
 import type { RunOrchestrator, RunSighting } from "../ports/output/run-orchestrator.ts";
@@ -24,6 +25,7 @@ export type StatusPorts = {
   readonly catalog: DatasetCatalog;
   readonly index: ResultIndex;
   readonly orchestrator: Pick<RunOrchestrator, "statesOf">;
+  readonly backfills: Pick<BackfillOrchestrator, "underWay">;
   readonly now: () => Date;
 };
 
@@ -31,7 +33,7 @@ const defaultDays = 90;
 /** How many dates that the index lacks the store itself is asked about, the newest first. */
 const lookUps = 32;
 
-export function createStatusInteractor({ catalog, index, orchestrator, now }: StatusPorts): StatusUseCase {
+export function createStatusInteractor({ catalog, index, orchestrator, backfills, now }: StatusPorts): StatusUseCase {
   return {
     async status(request): Promise<StatusReport> {
       const parsed = parseStatusRequest(request);
@@ -42,7 +44,7 @@ export function createStatusInteractor({ catalog, index, orchestrator, now }: St
       if (away !== undefined && !(away instanceof AnalysisFailure)) throw away;
       const datasets = views.map((view, position) => {
         const sighting = sightings[position];
-        return report(view, sighting?.status === "fulfilled" ? sighting.value : []);
+        return report(view, sighting?.status === "fulfilled" ? sighting.value : unseen);
       });
       const asked = !parsed.fromStoreAlone && away === undefined;
       return { at: at.toISOString(), temporal: { asked, message: away?.message ?? null }, datasets };
@@ -81,10 +83,19 @@ export function createStatusInteractor({ catalog, index, orchestrator, now }: St
     return { entry, expectation, from, to, dates, off, byDate };
   }
 
-  function see({ entry, from, to, dates }: View): Promise<readonly RunSighting[]> {
-    return dates.length === 0 ? Promise.resolve([]) : orchestrator.statesOf(entry.id, from, to);
+  /** What Temporal says. */
+  async function see({ entry, from, to, dates }: View): Promise<Seen> {
+    const [runs, backfill] = await Promise.all([
+      dates.length === 0 ? [] : orchestrator.statesOf(entry.id, from, to),
+      backfills.underWay(entry.id),
+    ]);
+    return { runs, backfill: backfill ?? null };
   }
 }
+
+type Seen = { readonly runs: readonly RunSighting[]; readonly backfill: DatasetStatus["backfill"] };
+
+const unseen: Seen = { runs: [], backfill: null };
 
 type View = {
   readonly entry: CatalogEntry;
@@ -164,11 +175,8 @@ function laterOf(one: TargetDate, other: TargetDate): TargetDate {
   return one > other ? one : other;
 }
 
-function report(
-  { entry, expectation, from, to, dates, off, byDate }: View,
-  sightings: readonly RunSighting[],
-): DatasetStatus {
-  const runs = new Map(sightings.map((run) => [run.date, run]));
+function report({ entry, expectation, from, to, dates, off, byDate }: View, seen: Seen): DatasetStatus {
+  const runs = new Map(seen.runs.map((run) => [run.date, run]));
   const days = dates.map((date): Day => {
     const [result, run] = [byDate.get(date) ?? null, runs.get(date) ?? null];
     return { date, state: stateOf(date, result, run, off.has(date), expectation), result, run };
@@ -192,6 +200,7 @@ function report(
     results: days.filter(({ result }) => result !== null).length,
     lastSuccess: lastOf([...byDate.values()]),
     freshness: expectation.expects ? freshnessOf(expectation, (date) => byDate.has(date)) : null,
+    backfill: seen.backfill,
     days,
   };
 }

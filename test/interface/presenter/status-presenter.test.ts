@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parseDatasetId } from "../../../src/domain/value-object/dataset-id.ts";
 import { parseTargetDate } from "../../../src/domain/value-object/target-date.ts";
 import { printRebuild, printStatus, printStatusLines } from "../../../src/interface/presenter/status-presenter.ts";
+import type { BackfillProgress } from "../../../src/usecase/dto/backfill.ts";
 import type { DatasetStatus, DayState, StatusReport } from "../../../src/usecase/dto/status-report.ts";
 
 const failedRun = {
@@ -31,6 +32,7 @@ function reportOf(first: string, states: readonly DayState[], more: Partial<Data
     results: counts.published,
     lastSuccess: null,
     freshness: { state: "late", date: parseTargetDate("2026-02-05"), deadline: "2026-02-06 09:00 UTC" },
+    backfill: null,
     ...more,
   };
   return { at: "2026-02-06T10:00:00.000Z", temporal: { asked: true, message: null }, datasets: [dataset] };
@@ -100,4 +102,25 @@ test("a day that never was leaves its place in the calendar", () => {
   }));
   const lines = printStatus({ ...whole, datasets: dataset === undefined ? [] : [dataset] }).split("\n");
   expect(lines[2]).toBe("  2011-12                             ## #");
+});
+
+test("a backfill that is under way has a line, also when no worker tells how far it is", () => {
+  const progress: BackfillProgress = {
+    dataset: "sales",
+    from: "2013-01-01",
+    to: "2013-12-31",
+    mode: "changed",
+    window: 4,
+    state: "running",
+    total: 1365,
+    done: 1200,
+    counts: { published: 1200, unchanged: 0, skipped: 0, superseded: 0, "no-input": 0, failed: 0 },
+    failures: [],
+  };
+  const backfill = { workflowId: "backfill/sales", runId: "r", startedAt: "2026-02-06T06:00:00.000Z", progress };
+  const line = "backfill 2013-01-01 to 2013-12-31: running, 1,200 of 1,365 dates";
+  expect(printStatus(reportOf("2026-01-29", ["published"], { backfill })).split("\n")).toContain(line);
+  expect(printStatusLines(reportOf("2026-01-29", ["published"], { backfill }))).toMatch(new RegExp(`; ${line}$`));
+  const silent = printStatus(reportOf("2026-01-29", ["published"], { backfill: { ...backfill, progress: null } }));
+  expect(silent.split("\n")).toContain("backfill: running; no worker tells how far it is");
 });

@@ -18,6 +18,7 @@ type Given = {
   readonly definition?: Partial<DatasetDefinition>;
   readonly now?: string;
   readonly away?: boolean;
+  readonly backfill?: true;
 };
 
 const morning = "2026-02-06T07:00:00.000Z";
@@ -40,7 +41,15 @@ function sightingOf(date: string, status: "running" | "failed", closedAt = "2026
   return status === "running" ? { ...run, status } : { ...run, status, closedAt };
 }
 
-function worldOf({ known = [], unknown = [], sightings = [], definition = {}, now = morning, away = false }: Given) {
+function worldOf({
+  backfill,
+  known = [],
+  unknown = [],
+  sightings = [],
+  definition = {},
+  now = morning,
+  away = false,
+}: Given) {
   const calls: string[] = [];
   let indexed = known.map((date) => resultOf(date));
   const entry = {
@@ -74,6 +83,13 @@ function worldOf({ known = [], unknown = [], sightings = [], definition = {}, no
         calls.push(`asked ${first} to ${last}`);
         if (away) throw new StoreUnavailable("no Temporal server answers");
         return sightings;
+      },
+    },
+    backfills: {
+      async underWay(dataset) {
+        calls.push("asked for a backfill");
+        if (away) throw new StoreUnavailable("no Temporal server answers");
+        return backfill && { workflowId: `backfill/${dataset}`, runId: "r", startedAt: morning, progress: null };
       },
     },
     now: () => new Date(now),
@@ -149,7 +165,7 @@ describe("the calendar", () => {
   it("asks the store itself about the newest dates that the index lacks", async () => {
     const { states, calls } = await statusOf({ known: ["2026-02-01"], unknown: ["2026-02-05"] });
     expect(states["2026-02-05"]).toBe("published");
-    expect(calls).toEqual(["looked up 4", "asked 2026-02-01 to 2026-02-05"]);
+    expect(calls).toEqual(["looked up 4", "asked 2026-02-01 to 2026-02-05", "asked for a backfill"]);
   });
 
   it("has an index made anew that is behind, when more dates are lacking than were looked up", async () => {
@@ -356,4 +372,15 @@ test("a day that never was in the zone is not missing, and counts for no lag", a
 test("a deadline without a schedule is one of every day", async () => {
   const { states } = await statusOf({ known: ["2026-01-31"], definition: { schedule: undefined } as never });
   expect(Object.values(states)).toEqual(["published", "missing", "missing", "missing", "late", "pending"]);
+});
+
+test("a backfill that is under way is told, and none is where Temporal is away or not asked", async () => {
+  const given = { known: ["2026-02-05"], backfill: true } as const;
+  const expected = { workflowId: "backfill/sales", runId: "r", startedAt: morning, progress: null };
+  expect((await statusOf(given)).status.backfill).toEqual(expected);
+  expect((await statusOf({ known: given.known })).status.backfill).toBeNull();
+  expect((await statusOf({ ...given, away: true })).status.backfill).toBeNull();
+  const alone = await statusOf(given, { fromStoreAlone: true });
+  expect(alone.status.backfill).toBeNull();
+  expect(alone.calls.filter((call) => call.startsWith("asked"))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { DatasetId } from "../../../domain/value-object/dataset-id.ts";
-import type { BackfillProgress, BackfillReport, ParsedBackfill } from "../../dto/backfill.ts";
+import type { BackfillProgress, BackfillReport, BackfillSighting, ParsedBackfill } from "../../dto/backfill.ts";
 
 export type StartedBackfill = { readonly workflowId: string; readonly runId: string };
 
@@ -11,6 +11,8 @@ export interface BackfillOrchestrator {
   result(backfill: StartedBackfill): Promise<BackfillReport>;
   /** Of the last one. @throws BadRequest when none is known */
   progress(dataset: DatasetId): Promise<BackfillProgress>;
+  /** The one that has not ended, if any. A worker that tells nothing is waited for two seconds at the most. */
+  underWay(dataset: DatasetId): Promise<BackfillSighting | undefined>;
   /** @throws BadRequest when none is running */
   pause(dataset: DatasetId): Promise<void>;
   /** @throws BadRequest when none is running */
