@@ -33,6 +33,9 @@ export type Running = {
   readonly wrote: (text: string) => Promise<void>;
 };
 
+/** What a person sits at. */
+export type Terminal = Running & { readonly type: (keys: string) => void };
+
 export type Process = { readonly pid: number; readonly parent: number; readonly command: string };
 
 /** A folder of its own with definitions, inputs and a store, and the service's real entry points on it. */
@@ -48,6 +51,8 @@ export type Service = AsyncDisposable & {
   readonly start: (main: EntryPoint, args?: readonly string[], env?: NodeJS.ProcessEnv) => Running;
   /** Starts it and waits for its end, two minutes at the most. */
   readonly run: (main: EntryPoint, args?: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Ended>;
+  /** Starts a command on a pseudo-terminal of 80 columns, which shows both streams as one. Python has one to lend. */
+  readonly terminal: (args: readonly string[], env?: NodeJS.ProcessEnv) => Terminal;
   readonly worker: (env?: NodeJS.ProcessEnv) => Promise<Running>;
   /** Paths below the store, without what the store keeps for itself. */
   readonly stored: () => Promise<readonly string[]>;
@@ -97,6 +102,21 @@ export async function createService(settings: NodeJS.ProcessEnv = {}): Promise<S
       const started = observe(child);
       running.add(started);
       return started;
+    },
+    terminal(args, more = {}) {
+      const command = [process.execPath, join(root, "src/main-cli.ts"), ...args];
+      const child = spawn(
+        "python3",
+        ["-c", pseudoTerminal, "sh", "-c", 'stty cols 80 rows 40; exec "$@"', "sh", ...command],
+        {
+          cwd: folder,
+          env: { ...env, TERM: "xterm", ...more },
+          stdio: ["pipe", "pipe", "pipe"],
+        },
+      );
+      const started = observe(child);
+      running.add(started);
+      return { ...started, type: (keys) => void child.stdin.write(keys) };
     },
     async run(main, args, more) {
       const started = service.start(main, args, more);
@@ -179,6 +199,8 @@ export const slowFields = {
 export function manyRowsCsv(rows: number): string {
   return `category,value\n${Array.from({ length: rows }, (_, index) => `c${index % 7},${index}\n`).join("")}`;
 }
+
+const pseudoTerminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
 /** Waits until the condition holds. @throws when it does not within the time */
 export async function eventually(condition: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
