@@ -1,5 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Crashed } from "../../domain/model/failure.ts";
+import { scratchOwner } from "../scratch-name.ts";
 import { childEnvironment } from "./child-environment.ts";
 import { lastWords } from "./child-last-words.ts";
 import type { ChildMessage } from "./child-protocol.ts";
@@ -61,7 +65,9 @@ export function createWarmChildren({ main, spares, definitions, env }: WarmChild
     },
     async [Symbol.asyncDispose]() {
       closed = true;
-      await Promise.all([...alive].map(end));
+      const ended = [...alive];
+      await Promise.all(ended.map(end));
+      await removeScratchOf(ended.map(({ pid }) => pid));
     },
   };
 
@@ -119,6 +125,15 @@ export async function timeWarmUp(child: WarmChild): Promise<number> {
   if (child.process.exitCode === null && child.process.signalCode === null)
     return Math.round(performance.now() - started);
   throw new Crashed(`the engine cannot be started: ${lastWords(child.errorText())}`);
+}
+
+/** A child that is killed while it warms up cannot remove its folder itself. */
+async function removeScratchOf(pids: readonly (number | undefined)[]): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => {
+    const owner = scratchOwner(name);
+    return owner !== undefined && pids.includes(owner);
+  });
+  await Promise.all(names.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
 }
 
 function end(child: ChildProcess): Promise<void> {
