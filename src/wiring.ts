@@ -134,8 +134,7 @@ async function trustIn(store: ObjectStore, settings: Settings, proof: ProofOfSto
 
 /**
  * @param calculations `one`: the process ends after it; `many`: children are forked ahead again and again
- * @returns in `manySmall` the same for days that a backfill calculates in a row: their children are kept, and they leave
- * one that was forked ahead to the others
+ * @returns in `manySmall` the same for days that a backfill calculates in a row: their children are kept
  */
 export function wireRunAnalysis(
   core: Core,

@@ -22,7 +22,7 @@ export async function supervise(
   what: string,
   signal?: AbortSignal,
 ): Promise<ChildResult & { readonly peakMemoryBytes: number }> {
-  const listeners = new AbortController();
+  const answering = answerOf(child);
   const ended = endOf(child);
   let mayGoOn = false;
   let verdict: Error | undefined;
@@ -49,11 +49,10 @@ export async function supervise(
     }
   });
   try {
-    const answered = answerOf(child, listeners.signal);
     child.process.ref();
     await child.ready;
     child.process.send(order, () => {});
-    const answer = await Promise.race([answered, ended]);
+    const answer = await Promise.race([answering.answer, ended]);
     if (verdict !== undefined) throw verdict;
     if (answer === undefined || answer.kind === "ready") throw explainEnd(child, what);
     if (answer.kind === "failed") throw failureOf(answer.code, answer.message, answer.details);
@@ -64,7 +63,7 @@ export async function supervise(
     clearTimeout(timer);
     watching.stop();
     signal?.removeEventListener("abort", onAbort);
-    listeners.abort();
+    answering.stop();
     if (mayGoOn && child.giveBack !== undefined) child.giveBack();
     else {
       child.process.kill("SIGKILL");
@@ -73,14 +72,16 @@ export async function supervise(
   }
 }
 
-function answerOf({ process: child }: WarmChild, done: AbortSignal): Promise<ChildMessage> {
-  return new Promise((resolve) => {
-    const onMessage = (message: ChildMessage) => {
-      if (message.kind !== "ready") resolve(message);
-    };
-    child.on("message", onMessage);
-    done.addEventListener("abort", () => child.off("message", onMessage), { once: true });
-  });
+function answerOf({ process: child }: WarmChild): {
+  readonly answer: Promise<ChildMessage>;
+  readonly stop: () => void;
+} {
+  const { promise: answer, resolve } = Promise.withResolvers<ChildMessage>();
+  const onMessage = (message: ChildMessage) => {
+    if (message.kind !== "ready") resolve(message);
+  };
+  child.on("message", onMessage);
+  return { answer, stop: () => child.off("message", onMessage) };
 }
 
 const ends = new WeakMap<WarmChild["process"], Promise<undefined>>();

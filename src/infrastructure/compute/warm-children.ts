@@ -39,12 +39,14 @@ export type WarmChildren = AsyncDisposable & {
 };
 
 export type SparedChildren = WarmChildren & {
-  /** One that was forked ahead, unless it is the last one. */
+  /** One that was forked ahead, for many calculations: its successor comes a while later. */
   takeSpare(): WarmChild | undefined;
 };
 
 const keptErrorBytes = 16_384;
 const refillDelayMs = 300;
+/** A short backfill is over by then, and has not shared its cores with the start of a child that it does not need. */
+const longRefillDelayMs = 2_000;
 
 export function createWarmChildren({ main, spares, definitions, env }: WarmChildrenOptions): SparedChildren {
   const waiting: WarmChild[] = [];
@@ -59,8 +61,8 @@ export function createWarmChildren({ main, spares, definitions, env }: WarmChild
       return taken;
     },
     takeSpare() {
-      const taken = waiting.length > 1 ? waiting.shift() : undefined;
-      if (taken !== undefined) refillLater(taken);
+      const taken = waiting.shift();
+      if (taken !== undefined) setTimeout(refill, longRefillDelayMs).unref();
       return taken;
     },
     async [Symbol.asyncDispose]() {

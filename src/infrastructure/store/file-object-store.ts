@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type BigIntStats, constants, createReadStream, createWriteStream } from "node:fs";
-import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -40,13 +40,13 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
         try {
           return await place(key, written, options);
         } finally {
-          await rm(written.path, { force: true });
+          await remove(written.path);
         }
       }),
 
     delete: (key) =>
       guard(root, async () => {
-        await rm(pathOf(key), { force: true });
+        await remove(pathOf(key));
         index.forget(key);
         await removeEmptyFolders(dirname(pathOf(key)));
       }),
@@ -69,8 +69,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
         const path = join(pending, name);
         const seen = await guard(root, () => orAbsent(stat(path)));
         // The time of the link itself: a name of old bytes that are being read is as old as its ctime.
-        if (seen !== undefined)
-          yield { name, startedAt: seen.ctime, discard: () => guard(root, () => rm(path, { force: true })) };
+        if (seen !== undefined) yield { name, startedAt: seen.ctime, discard: () => guard(root, () => remove(path)) };
       }
     },
 
@@ -107,7 +106,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
   }
 
   async function letGo(path: string): Promise<void> {
-    if (dirname(path) === pending) await rm(path, { force: true });
+    if (dirname(path) === pending) await remove(path);
   }
 
   async function head(key: string): Promise<ObjectInfo | undefined> {
@@ -136,7 +135,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
       if (durable) await sync(path);
       return { path, sha256: body.sha256, durable };
     } catch (error) {
-      await rm(path, { force: true });
+      await remove(path);
       throw error;
     }
   }
@@ -151,7 +150,7 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
       if (!("text" in body)) refuseOtherBytes(body.path, body.sha256, sha256);
       return { path, sha256, durable };
     } catch (error) {
-      await rm(path, { force: true });
+      await remove(path);
       throw error;
     }
   }
@@ -160,12 +159,13 @@ export async function openFileObjectStore(folder: string): Promise<ObjectStore &
     const path = pathOf(key);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await makeFolder(dirname(path));
+        // Mostly it is there, and to ask costs as much as to place.
+        if (attempt > 1) await makeFolder(dirname(path));
         const placed = needsLock(options) ? await replace(key, path, written, options) : await create(path, written);
         if (placed && written.durable) await sync(dirname(path));
         return placed;
       } catch (error) {
-        // Another writer's delete took the empty folder away in between.
+        // There is no folder yet, or another writer's delete took the empty one away in between.
         if (errorCode(error) !== "ENOENT" || attempt === 10) throw error;
       }
     }
@@ -278,6 +278,11 @@ async function sync(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** `rm` looks at the file first, on this thread. */
+async function remove(path: string): Promise<void> {
+  await orAbsent(unlink(path));
 }
 
 async function orAbsent<T>(operation: Promise<T>): Promise<T | undefined> {

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { InputInvalid } from "../../../src/domain/model/failure.ts";
 import { createKeptChildren } from "../../../src/infrastructure/compute/kept-children.ts";
@@ -63,11 +64,13 @@ it("two at a time are two children", async () => {
   expect(one.pid).not.toBe(other.pid);
 });
 
-it("the first ones were forked ahead, but the last of those is left to others", async () => {
+it("the first ones were forked ahead, and others take their place a while later", async () => {
   const forks = await createForks(2);
   const children = keep(forks);
-  const [one, other] = await Promise.all([calculate(children), calculate(children)]);
-  expect([one, other].map(isSpare).toSorted()).toEqual([false, true]);
+  const [one, other, third] = await Promise.all([calculate(children), calculate(children), calculate(children)]);
+  expect([one, other, third].map(isSpare).toSorted()).toEqual([false, true, true]);
+  expect(isSpare(forks.take().process)).toBe(false);
+  await sleep(2_500);
   expect(isSpare(forks.take().process)).toBe(true);
 });
 
