@@ -12,8 +12,10 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { BackfillActivities } from "../activities/backfill-activities.ts";
+import { isWindow } from "../src/domain/value-object/backfill-window.ts";
 import { addDays } from "../src/domain/value-object/date-range.ts";
 import { runAttributes } from "../src/domain/value-object/run-identity.ts";
+import { runPriorities } from "../src/domain/value-object/run-priority.ts";
 import type { TargetDate } from "../src/domain/value-object/target-date.ts";
 import type {
   BackfillLimits,
@@ -47,11 +49,9 @@ type Work =
 
 const largestBatch = 50;
 const keptFailures = 20;
-const largestWindow = 50;
 /** Far below the 10,240 events at which Temporal warns: what is under way then adds some hundreds. */
 const longHistory = 2_000;
-/** Daily runs have 2, and go first. */
-const priority = { priorityKey: 5 } as const;
+const priority = runPriorities.backfill;
 const marginMs = 2 * 60 * 60_000;
 const retry = { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" } as const;
 
@@ -88,7 +88,7 @@ export async function backfill(request: BackfillRequest, carried?: Carried): Pro
     tell();
   });
   setHandler(windowSignal, (wanted) => {
-    if (Number.isInteger(wanted) && wanted >= 1 && wanted <= largestWindow) window = wanted;
+    if (isWindow(wanted)) window = wanted;
     tell();
   });
 

@@ -12,6 +12,7 @@ import type { DailyAnalysisActivities } from "../activities/daily-analysis-activ
 import { type FailureCode, isFailureCode } from "../src/domain/model/failure.ts";
 import { workflowIdOf } from "../src/domain/value-object/run-identity.ts";
 import type { RunMode } from "../src/domain/value-object/run-mode.ts";
+import type { RunPriority } from "../src/domain/value-object/run-priority.ts";
 import type { RunOutcome } from "../src/usecase/dto/run-analysis-output.ts";
 import { retrying } from "./retrying.ts";
 import type { runAnalysis } from "./run-analysis.ts";
@@ -21,13 +22,11 @@ export type RunEnd =
   | { readonly outcome: RunOutcome; readonly rows: number }
   | { readonly outcome: "failed"; readonly code: FailureCode; readonly message: string };
 
-type Priority = { readonly priorityKey: number };
-
 export type CanonicalRun = Pick<ChildWorkflowOptions, "parentClosePolicy" | "staticSummary"> & {
   readonly dataset: string;
   readonly date: string;
   readonly mode?: RunMode;
-  readonly priority: Priority;
+  readonly priority: RunPriority;
 };
 
 /** Who forces a run cancels the one that is under way, and starts another at once. */
@@ -74,7 +73,7 @@ export function failedEnd(error: unknown): Extract<RunEnd, { outcome: "failed" }
 }
 
 /** What became of the run that was under way, or nothing when there is none any more. */
-async function follow(dataset: string, date: string, priority: Priority): Promise<RunEnd | undefined> {
+async function follow(dataset: string, date: string, priority: RunPriority): Promise<RunEnd | undefined> {
   const { followRun } = proxyActivities<Pick<DailyAnalysisActivities, "followRun">>({
     startToCloseTimeout: "1 minute",
     scheduleToCloseTimeout: "14 days",

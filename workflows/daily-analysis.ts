@@ -1,11 +1,10 @@
 import { ApplicationFailure, proxyActivities, setCurrentDetails, workflowInfo } from "@temporalio/workflow";
 import type { DailyAnalysisActivities } from "../activities/daily-analysis-activities.ts";
+import { type RunPriority, runPriorities } from "../src/domain/value-object/run-priority.ts";
 import type { DailyOutcome, DailyReport, DailyRequest } from "../src/usecase/dto/daily-analysis.ts";
 import { failedEnd, runCanonically } from "./canonical-run.ts";
 import { retrying } from "./retrying.ts";
 
-/** Temporal's: 1 is served first, 3 is what a run has that says nothing. */
-const priorities = { due: { priorityKey: 2 }, late: { priorityKey: 4 } } as const;
 /** Of the dates that were looked back at: Temporal keeps 20 kB. */
 const mostShown = 20;
 
@@ -15,7 +14,7 @@ const shortActivities = proxyActivities<DailyAnalysisActivities>({
   heartbeatTimeout: "10 seconds",
   cancellationType: "WAIT_CANCELLATION_COMPLETED",
   retry: { initialInterval: "200 milliseconds", backoffCoefficient: 2, maximumInterval: "3 seconds" },
-  priority: priorities.due,
+  priority: runPriorities.due,
 });
 
 /**
@@ -31,7 +30,7 @@ export async function dailyAnalysis(request: DailyRequest): Promise<DailyReport>
   const dates: DailyOutcome[] = [];
   for (const date of dueDates) {
     setCurrentDetails(`Running ${date}.`);
-    dates.push(await runDate(dataset, date, priorities.due));
+    dates.push(await runDate(dataset, date, runPriorities.due));
   }
   const due = summaryOf(dates, []);
   const failed = dates.find((each) => each.outcome === "failed");
@@ -51,18 +50,14 @@ async function lookBack(dataset: string, date: string): Promise<DailyOutcome> {
   const { runId } = workflowInfo();
   try {
     const finding = await retrying(() => shortActivities.inspectLate({ dataset, date, runId }));
-    return finding === "changed" ? await runDate(dataset, date, priorities.late) : { date, outcome: finding };
+    return finding === "changed" ? await runDate(dataset, date, runPriorities.late) : { date, outcome: finding };
   } catch (error) {
     return { date, ...failedEnd(error) };
   }
 }
 
 /** A daily run that is terminated leaves to others what they may have joined. */
-async function runDate(
-  dataset: string,
-  date: string,
-  priority: (typeof priorities)[keyof typeof priorities],
-): Promise<DailyOutcome> {
+async function runDate(dataset: string, date: string, priority: RunPriority): Promise<DailyOutcome> {
   const end = await runCanonically({
     dataset,
     date,

@@ -8,13 +8,12 @@ import {
 import { BadRequest } from "../../domain/model/failure.ts";
 import { backfillIdOf } from "../../domain/value-object/backfill-identity.ts";
 import type { DatasetId } from "../../domain/value-object/dataset-id.ts";
+import { runPriorities } from "../../domain/value-object/run-priority.ts";
 import type { BackfillProgress, BackfillReport, BackfillSighting } from "../../usecase/dto/backfill.ts";
 import type { BackfillOrchestrator } from "../../usecase/ports/output/backfill-orchestrator.ts";
 import { endRunning, translated } from "./temporal-run-orchestrator.ts";
 
 const workflowType = "backfill";
-/** Daily runs have 2, and go first. */
-const priority = { priorityKey: 5 };
 /** Long enough for a worker that has to replay the backfill first. */
 const tellLimitMs = 2_000;
 
@@ -37,7 +36,7 @@ export function createTemporalBackfillOrchestrator(
             workflowIdReusePolicy: "ALLOW_DUPLICATE",
             workflowIdConflictPolicy: "FAIL",
             staticSummary: `${dataset} ${from} to ${to}${mode === "changed" ? "" : `, ${mode}`}`,
-            priority,
+            priority: runPriorities.backfill,
           });
           return { workflowId, runId: handle.firstExecutionRunId };
         } catch (error) {

@@ -1,4 +1,5 @@
 import { BadRequest, type FailureCode } from "../../domain/model/failure.ts";
+import { isWindow, largestWindow } from "../../domain/value-object/backfill-window.ts";
 import { type DatasetId, parseDatasetId } from "../../domain/value-object/dataset-id.ts";
 import { type DateRange, parseDateRange } from "../../domain/value-object/date-range.ts";
 import { parseRunMode, type RunMode } from "../../domain/value-object/run-mode.ts";
@@ -24,7 +25,6 @@ export type ParsedBackfill = DateRange & {
 };
 
 const defaultWindow = 4;
-const largestWindow = 50;
 
 /** @throws BadRequest with the first field that is wrong */
 export function parseBackfillRequest(request: BackfillRequest): ParsedBackfill {
@@ -40,10 +40,8 @@ export function parseBackfillRequest(request: BackfillRequest): ParsedBackfill {
 
 /** @throws BadRequest unless it is a whole number from 1 to 50 */
 export function parseWindow(value: unknown): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > largestWindow) {
-    throw new BadRequest(`window must be a number of dates from 1 to ${largestWindow}, got ${JSON.stringify(value)}`);
-  }
-  return value;
+  if (isWindow(value)) return value;
+  throw new BadRequest(`window must be a number of dates from 1 to ${largestWindow}, got ${JSON.stringify(value)}`);
 }
 
 function parseHash(value: unknown): string {
