@@ -21,3 +21,13 @@ export function parseTargetDate(text: unknown): TargetDate {
   }
   return text as TargetDate;
 }
+
+/** Whether `parseTargetDate` takes it. */
+export function isTargetDate(value: unknown): value is TargetDate {
+  try {
+    parseTargetDate(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

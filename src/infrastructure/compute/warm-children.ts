@@ -131,6 +131,7 @@ export async function timeWarmUp(child: WarmChild): Promise<number> {
 
 /** A child that is killed while it warms up cannot remove its folder itself. */
 async function removeScratchOf(pids: readonly (number | undefined)[]): Promise<void> {
+  if (pids.length === 0) return;
   const names = (await readdir(tmpdir())).filter((name) => {
     const owner = scratchOwner(name);
     return owner !== undefined && pids.includes(owner);

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { BadRequest } from "../../domain/model/failure.ts";
 import { type Fence, fenceKey } from "../../domain/value-object/fence.ts";
 import { isRunId, type RunId } from "../../domain/value-object/run-id.ts";
-import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
+import { isTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 
 export const defaultResultKey = "{dataset}/{date}/result.parquet";
 
@@ -79,14 +79,6 @@ export function stagingOf(runId: RunId): string {
 export function stagedFor(key: string): RunId | undefined {
   const runId = key.startsWith(stagingFolder) ? key.slice(stagingFolder.length).split("/", 2)[0] : undefined;
   return isRunId(runId) && key.length > stagingOf(runId).length ? runId : undefined;
-}
-
-function isTargetDate(text: string): text is TargetDate {
-  try {
-    return parseTargetDate(text) === text;
-  } catch {
-    return false;
-  }
 }
 
 function refuseTemplate(template: string): void {

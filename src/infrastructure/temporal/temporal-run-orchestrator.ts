@@ -22,7 +22,7 @@ import {
 import { ownerOf } from "../../domain/value-object/backfill-identity.ts";
 import { parseRunId, type RunId } from "../../domain/value-object/run-id.ts";
 import { runAttributes, workflowIdOf } from "../../domain/value-object/run-identity.ts";
-import { parseTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
+import { isTargetDate, type TargetDate } from "../../domain/value-object/target-date.ts";
 import type { RunAnalysisOutput } from "../../usecase/dto/run-analysis-output.ts";
 import type { RunOrchestrator, RunSighting, RunState } from "../../usecase/ports/output/run-orchestrator.ts";
 import { serverFailure } from "./connection.ts";
@@ -144,11 +144,8 @@ async function newestRuns(client: Client, query: string): Promise<ReadonlyMap<Ta
 
 /** Nothing where somebody has run what is no date. */
 function dateOf(run: WorkflowExecutionInfo): TargetDate | undefined {
-  try {
-    return parseTargetDate(run.typedSearchAttributes.get(dateAttribute));
-  } catch {
-    return undefined;
-  }
+  const date = run.typedSearchAttributes.get(dateAttribute);
+  return isTargetDate(date) ? date : undefined;
 }
 
 /**
