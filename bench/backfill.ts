@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { wireCli } from "../src/wiring.ts";
-import { flightsYear } from "../test/support/flights-year.ts";
+import { flightsDefinition, flightsYear } from "../test/support/flights-year.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,25 +23,7 @@ const year = await flightsYear();
 const folder = await mkdtemp(join(tmpdir(), "bench-backfill-"));
 const datasets = join(folder, "datasets");
 await mkdir(datasets);
-await writeFile(
-  join(datasets, "year.ts"),
-  `import { defineDataset, notNull, pl, rowCount } from "polars-analysis-service";
-export default defineDataset({
-  id: "year",
-  title: "Flights from New York by carrier",
-  source: { uri: "file:${year}/flights-{date}.csv" },
-  format: { type: "csv", nullValues: ["NA"] },
-  schema: { carrier: { type: pl.String }, arr_delay: { type: pl.Int64, nullable: true }, distance: { type: pl.Int64 } },
-  timeZone: "America/New_York",
-  analyze: (rows) =>
-    rows
-      .groupBy("carrier", false)
-      .agg(pl.len().cast(pl.Int64).alias("flights"), pl.col("arr_delay").sum().alias("arr_delay_minutes")),
-  sortBy: ["carrier"],
-  checks: [rowCount({ on: "rows", min: 500, max: 1_200 }), notNull(["carrier", "flights"])],
-});
-`,
-);
+await writeFile(join(datasets, "year.ts"), flightsDefinition("year", `file:${year}/flights-{date}.csv`));
 
 try {
   for (const days of values.days.map(Number)) await measure(days);

@@ -12,9 +12,10 @@ import { parseTargetDate } from "../../src/domain/value-object/target-date.ts";
 import { type DevServer, startDevServer } from "../../src/infrastructure/temporal/dev-server.ts";
 import { bundleWorkflows } from "../../src/infrastructure/temporal/worker.ts";
 import { outliveReaders } from "../../src/interface/outlive-readers.ts";
-import { Stopped, stopRequests } from "../../src/interface/stop-requested.ts";
+import { stopRequests } from "../../src/interface/stop-requested.ts";
 import type { BackfillProgress, BackfillReport } from "../../src/usecase/dto/backfill.ts";
-import { flightsYear } from "../support/flights-year.ts";
+import { exitStatusOf, runCommand } from "../support/command.ts";
+import { flightsDefinition, flightsYear } from "../support/flights-year.ts";
 import { createLimits, type Limits } from "../support/limits.ts";
 import { createService, type Running, type Service } from "../support/service.ts";
 import { searchAttributes, testBinary } from "../support/temporal.ts";
@@ -30,20 +31,15 @@ const holdMs = 2_000;
 const warning = 10_240;
 
 outliveReaders();
-const options = parseOptions();
-if (typeof options === "string") {
-  process.stderr.write(`${options}\n`);
-  process.exitCode = 2;
-} else {
+await runCommand(parseOptions(), async (options) => {
   try {
     const faults = await longBackfill(options, createLimits(stopRequests()));
     for (const fault of faults) say(`FAULT: ${fault}`);
-    process.exitCode = faults.length === 0 ? 0 : 3;
+    return faults.length === 0 ? 0 : 3;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = error instanceof Stopped ? error.exitStatus : 3;
+    return exitStatusOf(error);
   }
-}
+});
 
 /** One server, one worker and one client, each of which may be lost and come again. */
 type World = {
@@ -248,25 +244,7 @@ async function until({ limits }: World, what: string, condition: () => Promise<b
 }
 
 async function defineFlights(service: Service, year: string): Promise<void> {
-  await writeFile(
-    join(service.datasets, "days.ts"),
-    `import { defineDataset, notNull, pl, rowCount } from "polars-analysis-service";
-export default defineDataset({
-  id: "days",
-  title: "Flights from New York by carrier",
-  source: { uri: "file:{date}.csv" },
-  format: { type: "csv", nullValues: ["NA"] },
-  schema: { carrier: { type: pl.String }, arr_delay: { type: pl.Int64, nullable: true }, distance: { type: pl.Int64 } },
-  timeZone: "America/New_York",
-  analyze: (rows) =>
-    rows
-      .groupBy("carrier", false)
-      .agg(pl.len().cast(pl.Int64).alias("flights"), pl.col("arr_delay").sum().alias("arr_delay_minutes")),
-  sortBy: ["carrier"],
-  checks: [rowCount({ on: "rows", min: 500, max: 1_200 }), notNull(["carrier", "flights"])],
-});
-`,
-  );
+  await writeFile(join(service.datasets, "days.ts"), flightsDefinition("days", "file:{date}.csv"));
   const first = parseTargetDate("2013-01-01");
   for (let day = 0; day < realDates; day += 1) {
     const date = addDays(first, day);

@@ -4,6 +4,7 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { outliveReaders } from "../../src/interface/outlive-readers.ts";
+import { runCommand } from "../support/command.ts";
 import { type Break, breaks, randomScenario } from "./scenario.ts";
 import { addTo, emptyTally, printTally } from "./tally.ts";
 import { traceLine } from "./trace.ts";
@@ -17,13 +18,7 @@ type Options = {
 };
 
 outliveReaders();
-const options = parseOptions();
-if (typeof options === "string") {
-  process.stderr.write(`${options}\n`);
-  process.exitCode = 2;
-} else {
-  process.exitCode = await play(options);
-}
+await runCommand(parseOptions(), play);
 
 async function play({ runs, seed, broken, trace }: Options): Promise<number> {
   process.stdout.write(`seed: ${seed}\n`);

@@ -62,3 +62,23 @@ function splitByDay(csv: string): Map<string, string> {
   }
   return new Map([...byDay].map(([date, of]) => [date, `${of.join("\n")}\n`]));
 }
+
+/** The source text of a definition that sums one of these days up by carrier. */
+export function flightsDefinition(id: string, uri: string): string {
+  return `import { defineDataset, notNull, pl, rowCount } from "polars-analysis-service";
+export default defineDataset({
+  id: ${JSON.stringify(id)},
+  title: "Flights from New York by carrier",
+  source: { uri: ${JSON.stringify(uri)} },
+  format: { type: "csv", nullValues: ["NA"] },
+  schema: { carrier: { type: pl.String }, arr_delay: { type: pl.Int64, nullable: true }, distance: { type: pl.Int64 } },
+  timeZone: "America/New_York",
+  analyze: (rows) =>
+    rows
+      .groupBy("carrier", false)
+      .agg(pl.len().cast(pl.Int64).alias("flights"), pl.col("arr_delay").sum().alias("arr_delay_minutes")),
+  sortBy: ["carrier"],
+  checks: [rowCount({ on: "rows", min: 500, max: 1_200 }), notNull(["carrier", "flights"])],
+});
+`;
+}

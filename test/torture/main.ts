@@ -5,8 +5,9 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { outliveReaders } from "../../src/interface/outlive-readers.ts";
-import { Stopped, stopRequests } from "../../src/interface/stop-requested.ts";
+import { stopRequests } from "../../src/interface/stop-requested.ts";
 import { createRandom } from "../simulation/random.ts";
+import { exitStatusOf, runCommand } from "../support/command.ts";
 import { createLimits, type Limits } from "../support/limits.ts";
 import { startSeaweedfs } from "../support/s3-servers.ts";
 import { createPace, killJobs, measurePace } from "./job-kills.ts";
@@ -25,13 +26,7 @@ const workerShare = 0.05;
 const enoughKills = 100;
 
 outliveReaders();
-const options = parseOptions();
-if (typeof options === "string") {
-  process.stderr.write(`${options}\n`);
-  process.exitCode = 2;
-} else {
-  process.exitCode = await torture(options);
-}
+await runCommand(parseOptions(), torture);
 
 async function torture({ kills, stores, seed }: Options): Promise<number> {
   process.stdout.write(`seed: ${seed}\n`);
@@ -44,8 +39,7 @@ async function torture({ kills, stores, seed }: Options): Promise<number> {
     }
     return right ? 0 : 3;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof Stopped ? error.exitStatus : 3;
+    return exitStatusOf(error);
   }
 }
 

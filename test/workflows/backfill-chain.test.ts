@@ -1,52 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Client } from "@temporalio/client";
 import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { createBackfillActivities } from "../../activities/backfill-activities.ts";
 import { createRunAnalysisActivities } from "../../activities/run-analysis-activities.ts";
 import { InputInvalid } from "../../src/domain/model/failure.ts";
 import { datesFrom } from "../../src/domain/value-object/date-range.ts";
 import { parseTargetDate } from "../../src/domain/value-object/target-date.ts";
-import {
-  connectClient,
-  readTemporalTarget,
-  type TemporalTarget,
-} from "../../src/infrastructure/temporal/connection.ts";
-import {
-  bundleWorkflows,
-  installTemporalRuntime,
-  startAnalysisWorker,
-} from "../../src/infrastructure/temporal/worker.ts";
+import { startAnalysisWorker } from "../../src/infrastructure/temporal/worker.ts";
 import type { BackfillReport, DaysOrder, DaysReport } from "../../src/usecase/dto/backfill.ts";
 import type { CarryOutBackfillUseCase } from "../../src/usecase/ports/input/carry-out-backfill-usecase.ts";
 import { createFakeRunAnalysis } from "../support/fake-run-analysis.ts";
-import { createNamespace } from "../support/temporal.ts";
+import { openWorkflowWorld, type WorkflowWorld } from "../support/workflow-world.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
-let folder: string;
-let workflowBundle: string;
-let runtime: AsyncDisposable;
-let target: TemporalTarget;
-let client: Client;
+let world: WorkflowWorld;
 
 beforeAll(async () => {
-  runtime = installTemporalRuntime("error", () => {});
-  folder = await mkdtemp(join(tmpdir(), "backfill-chain-"));
-  workflowBundle = join(folder, "workflows.js");
-  await writeFile(workflowBundle, (await bundleWorkflows()).code);
-  const address = inject("temporalAddress");
-  target = readTemporalTarget({ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: await createNamespace(address) });
-  client = await connectClient(target);
+  world = await openWorkflowWorld(inject("temporalAddress"));
 });
 
-afterAll(async () => {
-  await client.connection.close();
-  await runtime[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => world[Symbol.asyncDispose]());
 
 const total = 3_650;
 /** Of each batch, as if its time were over then: ten years of days that take long. */
@@ -74,15 +47,15 @@ test("ten years of days go through, each once, with short histories", async () =
   });
   const taskQueue = randomUUID();
   const worker = await startAnalysisWorker({
-    target,
+    target: world.target,
     taskQueue,
     activities: { ...createRunAnalysisActivities(runs.useCase), ...createBackfillActivities(useCase) },
     maxActivities: 8,
-    workflowBundle,
+    workflowBundle: world.workflowBundle,
   });
   const workflowId = "backfill/totals";
   const begin = performance.now();
-  const handle = await client.workflow.start("backfill", {
+  const handle = await world.client.workflow.start("backfill", {
     workflowId,
     taskQueue,
     args: [{ dataset: "totals", from: "2016-01-01", to: "2025-12-28" }],
@@ -103,7 +76,7 @@ test("ten years of days go through, each once, with short histories", async () =
 
   const lengths: number[] = [];
   for (const runId of new Set(orders.map((order) => order.runId))) {
-    const { historyLength } = await client.workflow.getHandle(workflowId, runId).describe();
+    const { historyLength } = await world.client.workflow.getHandle(workflowId, runId).describe();
     lengths.push(historyLength);
   }
   process.stdout.write(

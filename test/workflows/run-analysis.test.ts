@@ -1,11 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   ApplicationFailure,
   CancelledFailure,
-  type Client,
   type WorkflowFailedError,
   type WorkflowHandle,
 } from "@temporalio/client";
@@ -24,65 +20,43 @@ import {
 import { parseDatasetId } from "../../src/domain/value-object/dataset-id.ts";
 import { workflowIdOf } from "../../src/domain/value-object/run-identity.ts";
 import { parseTargetDate, type TargetDate } from "../../src/domain/value-object/target-date.ts";
-import {
-  connectClient,
-  readTemporalTarget,
-  type TemporalTarget,
-} from "../../src/infrastructure/temporal/connection.ts";
 import { createTemporalRunOrchestrator } from "../../src/infrastructure/temporal/temporal-run-orchestrator.ts";
-import {
-  bundleWorkflows,
-  installTemporalRuntime,
-  startAnalysisWorker,
-} from "../../src/infrastructure/temporal/worker.ts";
+import { startAnalysisWorker } from "../../src/infrastructure/temporal/worker.ts";
 import type { RunAnalysisUseCase } from "../../src/usecase/ports/input/run-analysis-usecase.ts";
 import type { RunOrchestrator } from "../../src/usecase/ports/output/run-orchestrator.ts";
 import { createFakeRunAnalysis, fakeOutput } from "../support/fake-run-analysis.ts";
 import { eventually } from "../support/service.ts";
-import { createNamespace } from "../support/temporal.ts";
+import { openWorkflowWorld, type WorkflowWorld } from "../support/workflow-world.ts";
 
 const dataset = parseDatasetId("totals");
 const date = parseTargetDate("2026-01-01");
 const instead = { once: 1, twice: 2, always: Number.POSITIVE_INFINITY } as const;
 
-let folder: string;
-let workflowBundle: string;
-let runtime: AsyncDisposable;
-let target: TemporalTarget;
-let client: Client;
+let world: WorkflowWorld;
 let days = 0;
 const logged: string[] = [];
 
 beforeAll(async () => {
-  runtime = installTemporalRuntime("error", (line) => logged.push(line));
-  folder = await mkdtemp(join(tmpdir(), "run-analysis-"));
-  workflowBundle = join(folder, "workflows.js");
-  await writeFile(workflowBundle, (await bundleWorkflows()).code);
-  const address = inject("temporalAddress");
-  target = readTemporalTarget({ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: await createNamespace(address) });
-  client = await connectClient(target);
+  world = await openWorkflowWorld(inject("temporalAddress"), (line) => logged.push(line));
 });
 
-afterAll(async () => {
-  await client.connection.close();
-  await runtime[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => world[Symbol.asyncDispose]());
 
 /** A worker of this process on a task queue of its own, so that tests may run side by side. */
 async function withWorker<T>(
   useCase: RunAnalysisUseCase,
   work: (world: { readonly taskQueue: string; readonly orchestrator: RunOrchestrator }) => Promise<T>,
 ): Promise<T> {
+  const { target, workflowBundle } = world;
   const taskQueue = randomUUID();
   const activities = createRunAnalysisActivities(useCase);
   const worker = await startAnalysisWorker({ target, taskQueue, activities, maxActivities: 4, workflowBundle });
-  const orchestrator = createTemporalRunOrchestrator(async () => client, taskQueue);
+  const orchestrator = createTemporalRunOrchestrator(async () => world.client, taskQueue);
   return work({ taskQueue, orchestrator }).finally(() => worker.stop());
 }
 
 async function start(taskQueue: string, input: object = { dataset, date }): Promise<WorkflowHandle> {
-  return client.workflow.start("runAnalysis", { workflowId: randomUUID(), taskQueue, args: [input] });
+  return world.client.workflow.start("runAnalysis", { workflowId: randomUUID(), taskQueue, args: [input] });
 }
 
 async function failureOfRun(handle: WorkflowHandle): Promise<ApplicationFailure> {
@@ -353,7 +327,7 @@ test.concurrent("a forced request stops the run under way, waits until its step 
     const second = await orchestrator.start({ ...request, mode: "force" });
     expect(await ended).toMatchObject({ message: "the run was canceled" });
     expect(await orchestrator.result(second)).toMatchObject({ outcome: "published" });
-    const canceled = await client.workflow.getHandle(first.workflowId, first.runId).describe();
+    const canceled = await world.client.workflow.getHandle(first.workflowId, first.runId).describe();
     expect(canceled.status.name).toBe("CANCELLED");
   });
   expect(log).toEqual(["load changed begins", "load changed ends", "load force begins", "load force ends"]);
@@ -404,7 +378,7 @@ test.concurrent("runs are found by dataset and date, and carry a summary and wha
       const run = await orchestrator.start({ dataset, date: parseTargetDate(day), mode });
       await orchestrator.result(run);
       expect(run.workflowId).toBe(workflowIdOf(dataset, day));
-      const handle = client.workflow.getHandle(run.workflowId, run.runId);
+      const handle = world.client.workflow.getHandle(run.workflowId, run.runId);
       const description = await handle.describe();
       expect(await description.staticSummary()).toBe(summary);
       expect(description.searchAttributes).toMatchObject({ AnalysisDataset: [dataset], AnalysisDate: [day] });
@@ -413,7 +387,7 @@ test.concurrent("runs are found by dataset and date, and carry a summary and wha
     await eventually(async () => {
       const query = "AnalysisDataset = 'totals' AND AnalysisDate BETWEEN '2026-04-01' AND '2026-04-30'";
       const found: string[] = [];
-      for await (const { workflowId } of client.workflow.list({ query })) found.push(workflowId);
+      for await (const { workflowId } of world.client.workflow.list({ query })) found.push(workflowId);
       return (
         found.toSorted().join() === [workflowIdOf(dataset, "2026-04-01"), workflowIdOf(dataset, "2026-04-02")].join()
       );
@@ -437,12 +411,12 @@ test.concurrent("the state of a run is told for every way to end", async () => {
 
     const canceled = await orchestrator.start(request);
     expect(await orchestrator.describe(dataset, day)).toMatchObject({ ...canceled, status: "running" });
-    await client.workflow.getHandle(canceled.workflowId).cancel();
+    await world.client.workflow.getHandle(canceled.workflowId).cancel();
     await expect(orchestrator.result(canceled)).rejects.toThrow("the run was canceled");
     expect(await orchestrator.describe(dataset, day)).toMatchObject({ ...canceled, status: "canceled" });
 
     const terminated = await orchestrator.start(request);
-    await client.workflow.getHandle(terminated.workflowId).terminate();
+    await world.client.workflow.getHandle(terminated.workflowId).terminate();
     await expect(orchestrator.result(terminated)).rejects.toThrow("the run was terminated");
     expect(await orchestrator.describe(dataset, day)).toMatchObject({ ...terminated, status: "terminated" });
 

@@ -1,5 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
@@ -8,7 +7,7 @@ import { parseRunId } from "../../../src/domain/value-object/run-id.ts";
 import { parseManifest } from "../../../src/infrastructure/repository/manifest-schema.ts";
 import { createResultIndex } from "../../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
-import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
+import { createResultLayout } from "../../../src/infrastructure/repository/result-layout.ts";
 import { openFileObjectStore } from "../../../src/infrastructure/store/file-object-store.ts";
 import type { ObjectStore } from "../../../src/infrastructure/store/object-store.ts";
 import {
@@ -20,6 +19,7 @@ import {
 } from "../../contract/result-repository.contract.ts";
 import { createMemoryObjectStore } from "../../fakes/memory-object-store.ts";
 import { openTestStore } from "../../support/s3.ts";
+import { stageContent } from "../../support/stage-content.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const layout = createResultLayout("{dataset}/{date}/result.parquet", ["sales"]);
@@ -27,14 +27,7 @@ const layout = createResultLayout("{dataset}/{date}/result.parquet", ["sales"]);
 function worldOf(store: ObjectStore, folder: string, resultLayout = layout): RepositoryWorld {
   return {
     repository: createObjectResultRepository(store, resultLayout, createResultIndex(store, resultLayout)),
-    async stage(runId, content) {
-      const path = join(folder, `staged-${randomUUID()}`);
-      await writeFile(path, content);
-      const sha256 = createHash("sha256").update(content).digest("hex");
-      const key = `${stagingOf(runId)}${randomUUID()}/result.parquet`;
-      await store.put(key, { path, sizeBytes: content.length, sha256 });
-      return key;
-    },
+    stage: (runId, content) => stageContent(store, folder, runId, content),
     read: (path) => readFile(path, "utf8"),
   };
 }

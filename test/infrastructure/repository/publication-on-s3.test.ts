@@ -1,19 +1,20 @@
-import { createHash, randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { expect, inject, it } from "vitest";
 import type { Manifest } from "../../../src/domain/model/analysis-result.ts";
 import { InputMissing, StoreUnavailable } from "../../../src/domain/model/failure.ts";
 import { isOlder } from "../../../src/domain/value-object/fence.ts";
+import type { RunId } from "../../../src/domain/value-object/run-id.ts";
 import { parseManifest } from "../../../src/infrastructure/repository/manifest-schema.ts";
 import { createResultIndex } from "../../../src/infrastructure/repository/object-result-index.ts";
 import { createObjectResultRepository } from "../../../src/infrastructure/repository/object-result-repository.ts";
-import { createResultLayout, stagingOf } from "../../../src/infrastructure/repository/result-layout.ts";
+import { createResultLayout } from "../../../src/infrastructure/repository/result-layout.ts";
 import type { ObjectStore } from "../../../src/infrastructure/store/object-store.ts";
 import type { ResultRepository } from "../../../src/usecase/ports/output/result-repository.ts";
 import { dataset, date, draftOf } from "../../contract/result-repository.contract.ts";
 import { type Fault, s3Error, seededFaults, startFaultProxy } from "../../support/fault-proxy.ts";
 import { openTestStore } from "../../support/s3.ts";
+import { stageContent } from "../../support/stage-content.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const access = inject("s3");
@@ -29,13 +30,8 @@ const rates: readonly (readonly [number, Fault])[] = [
   [0.08, { kind: "delay", ms: 150 }],
 ];
 
-async function stage(store: ObjectStore, runId: Parameters<typeof stagingOf>[0], content: string): Promise<string> {
-  const path = join(await tempFolder(), "staged");
-  await writeFile(path, content);
-  const sha256 = createHash("sha256").update(content).digest("hex");
-  const key = `${stagingOf(runId)}${randomUUID()}/result.parquet`;
-  await store.put(key, { path, sizeBytes: content.length, sha256 });
-  return key;
+async function stage(store: ObjectStore, runId: RunId, content: string): Promise<string> {
+  return stageContent(store, await tempFolder(), runId, content);
 }
 
 /** As an orchestrator does. */
@@ -85,7 +81,7 @@ it.each([1, 2, 3, 4])("keeps its promises on a real server behind a bad network,
   if (quiet === undefined || repository === undefined) throw new Error("two stores give two repositories");
 
   const fences = ["06:00:00", "06:00:01", "06:00:01", "06:00:02", "06:00:03", "06:00:04"];
-  const world = { stage: (runId: Parameters<typeof stagingOf>[0], content: string) => stage(calm, runId, content) };
+  const world = { stage: (runId: RunId, content: string) => stage(calm, runId, content) };
   const drafts = await Promise.all(fences.map((time) => draftOf(world, { fence: `2026-02-06T${time}.000Z` })));
   const stop = new AbortController();
   const watching = watch(quiet, calm, stop.signal);
